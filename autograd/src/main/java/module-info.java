@@ -1,0 +1,4 @@
+/** Reverse-mode automatic differentiation, optimizers and schedules. */
+module tacet.autograd {
+  requires transitive tacet.tensor;
+}

@@ -1,0 +1,4 @@
+/** The {@code tacet} command. */
+module tacet.cli {
+  requires tacet.deft;
+}

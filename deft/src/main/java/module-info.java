@@ -1,0 +1,5 @@
+/** Density loss, metering, tasks, metrics, training and reports. */
+module tacet.deft {
+  requires transitive tacet.peft;
+  requires transitive tacet.hardware;
+}

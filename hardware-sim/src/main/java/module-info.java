@@ -1,0 +1,2 @@
+/** Activation traces, the energy-ratio model and zero-skipping accelerator simulators. */
+module tacet.hardware {}

@@ -1,0 +1,6 @@
+/** Tensors, weight formats, random streams, worker threads and numeric kernels. */
+module tacet.tensor {
+  requires static jdk.incubator.vector;
+
+  exports tacet.tensor;
+}

@@ -1,0 +1,2 @@
+/** Tensors, shapes, random streams and worker threads. */
+package tacet.tensor;

@@ -1,0 +1,6 @@
+/** Layers, models, checkpoints and tokenizers. */
+module tacet.transformer {
+  requires transitive tacet.autograd;
+
+  exports tacet.transformer.checkpoint;
+}
