@@ -3,4 +3,5 @@ module tacet.tensor {
   requires static jdk.incubator.vector;
 
   exports tacet.tensor;
+  exports tacet.tensor.kernel;
 }

@@ -1,0 +1,283 @@
+package tacet.tensor.kernel;
+
+/**
+ * The numeric heart: single-threaded loops over float arrays. Two twins implement it, and they give
+ * <em>the same bits</em>: every sum has a fixed order (products accumulate by ascending k with fused
+ * multiply-add; row reductions use {@value #LANES} partial sums joined as a tree), and exp, tanh and
+ * erf are the same polynomials in the same order of operations.
+ *
+ * <p>Letters: a matrix product is C[m,n] = A[m,k] · B[k,n]. Offsets and strides count floats.
+ * Arguments are checked by the callers (operators and tensors); kernels only assert. Outputs come
+ * last and are modified, inputs are not; an output may be the same array as an input only where a
+ * method says so.
+ */
+public interface Kernels {
+  /** Columns in a panel of a packed matrix. */
+  int PANEL = 32;
+
+  /** Partial sums of a row reduction. */
+  int LANES = 16;
+
+  /** The fastest kernels that this JVM can run: vector kernels where the module is there. */
+  static Kernels best() {
+    return KernelLookup.BEST;
+  }
+
+  /** For reports: {@code vector512}, {@code vector256}, {@code vector128} or {@code scalar}. */
+  String name();
+
+  // ------------------------------------------------------------------ matrix products
+
+  /**
+   * C = init + A · B for the panels {@code j0} to {@code j1} of B.
+   *
+   * @param m rows of A and C
+   * @param n columns of B; the last panel may be ragged
+   * @param k columns of A, rows of B
+   * @param a A, row-major from {@code ao} with row stride {@code lda}
+   * @param panels B from {@code po}, as {@link PackedMatrix} lays it out
+   * @param j0 first panel
+   * @param j1 one past the last panel
+   * @param init start values: row i, column j at {@code io + i * initStride + j}; a stride of 0
+   *     repeats one row (a bias); the same array and position as C accumulates
+   * @param c C, row-major from {@code co} with row stride {@code ldc}; only the columns of the
+   *     panels are written
+   */
+  void product(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      int j0,
+      int j1,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc);
+
+  /**
+   * C += A · B where A has few rows and B lies unpacked: the shape of a low-rank gradient.
+   *
+   * @param m rows of A and C, any number, fast up to 8
+   * @param a A, row i and column k at {@code ao + i * ars + k * aks}: transposed or not
+   * @param b B, row-major from {@code bo} with row stride {@code ldb}
+   * @param c C, row-major; modified
+   */
+  void accumulate(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int ars,
+      int aks,
+      float[] b,
+      int bo,
+      int ldb,
+      float[] c,
+      int co,
+      int ldc);
+
+  /**
+   * Writes the values of a row that are not zero, and their positions, to the front of two arrays.
+   *
+   * @param index positions relative to {@code xo}; must have room for n + 16 from {@code at}
+   * @param value the values; must have room for n + 16 from {@code at}
+   * @return number of values written
+   */
+  int compress(float[] x, int xo, int n, int[] index, float[] value, int at);
+
+  /**
+   * One row of a product whose left side is compressed: c = init + Σ_p value[p] · B[index[p], :],
+   * in ascending p, which is the order of the dense product without its zeros.
+   *
+   * @param p0 first entry
+   * @param p1 one past the last entry
+   * @param n columns of B
+   * @param k rows of B
+   * @param panels B as {@link PackedMatrix} lays it out
+   */
+  void sparseRow(
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
+      int n,
+      int k,
+      float[] panels,
+      int j0,
+      int j1,
+      float[] init,
+      int io,
+      float[] c,
+      int co);
+
+  // ------------------------------------------------------------------ activations
+
+  /** y = max(x, 0); x and y may be the same array. Returns how many results are not zero. */
+  int relu(float[] x, int xo, int n, float[] y, int yo);
+
+  /** dX = dY where the result y was positive, else 0; dY and dX may be the same array. */
+  void reluBackward(float[] dY, int dyo, float[] y, int yo, int n, float[] dX, int dxo);
+
+  /**
+   * y = x/2 · (1 + erf(x/√2)), the factor rounded to float as PyTorch does, so that y is exactly 0
+   * for x ≤ −5.54 or so. Returns how many results are not zero.
+   */
+  int gelu(float[] x, int xo, int n, float[] y, int yo);
+
+  /** dX = dY · (Φ(x) + x φ(x)), the derivative of {@link #gelu}. */
+  void geluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo);
+
+  /** y = tanh(x), within 3 ulp. */
+  void tanh(float[] x, int xo, int n, float[] y, int yo);
+
+  /** y = exp(x), within 2 ulp; 0 below −87.3. */
+  void exp(float[] x, int xo, int n, float[] y, int yo);
+
+  /** y = erf(x), absolute error below 2e-7. */
+  void erf(float[] x, int xo, int n, float[] y, int yo);
+
+  // ------------------------------------------------------------------ rows
+
+  /**
+   * Softmax of one row in place: x = exp(scale · x + bias − max) / Σ.
+   *
+   * @param bias added to the scaled scores, or null (a mask: 0 or a very negative number)
+   */
+  void softmaxRow(float[] x, int xo, int n, float scale, float[] bias, int bo);
+
+  /**
+   * Gradient of a softmax row in place: dP becomes scale · p ∘ (dP − Σ dP ∘ p).
+   *
+   * @param p the row's probabilities
+   * @param dP gradient by the probabilities; overwritten by the gradient by the raw scores
+   */
+  void softmaxBackwardRow(float[] p, int po, int n, float scale, float[] dP, int dpo);
+
+  /**
+   * Layer normalisation of one row: y = (x − mean) · rstd · gamma + beta.
+   *
+   * @param statistics mean at {@code so}, 1/standard deviation at {@code so + 1}; written
+   */
+  void layerNormRow(
+      float[] x,
+      int xo,
+      int n,
+      float[] gamma,
+      float[] beta,
+      float eps,
+      float[] y,
+      int yo,
+      float[] statistics,
+      int so);
+
+  /** Gradient of {@link #layerNormRow} by x; reads the statistics that it wrote. */
+  void layerNormBackwardRow(
+      float[] dY,
+      int dyo,
+      float[] x,
+      int xo,
+      int n,
+      float[] gamma,
+      float[] statistics,
+      int so,
+      float[] dX,
+      int dxo);
+
+  // ------------------------------------------------------------------ density
+
+  /** Σ s(x) over one row for the surrogate s with its parameter (ε or β). */
+  float densityRow(Surrogate s, float parameter, float[] x, int xo, int n);
+
+  /** dX = factor · s'(x). */
+  void densityBackward(
+      Surrogate s, float parameter, float factor, float[] x, int xo, int n, float[] dX, int dxo);
+
+  // ------------------------------------------------------------------ elementwise
+
+  /**
+   * y[i] = x[i] · scale where a hash of (key, first + i) keeps it, else 0: dropout whose mask needs
+   * no memory, because the backward pass calls this again. x and y may be the same array.
+   *
+   * @param threshold of 2^24: an element is dropped when its 24-bit hash is below it
+   */
+  void dropout(
+      float[] x, int xo, int n, long key, int first, int threshold, float scale, float[] y, int yo);
+
+  /** z = x + y; z may be either. */
+  default void add(float[] x, int xo, float[] y, int yo, int n, float[] z, int zo) {
+    for (int i = 0; i < n; i++) {
+      z[zo + i] = x[xo + i] + y[yo + i];
+    }
+  }
+
+  /** y = s · x; y may be x. */
+  default void scale(float[] x, int xo, int n, float s, float[] y, int yo) {
+    for (int i = 0; i < n; i++) {
+      y[yo + i] = s * x[xo + i];
+    }
+  }
+
+  /** dX = dY · (1 − y²), the derivative of tanh from its result. */
+  default void tanhBackward(float[] dY, int dyo, float[] y, int yo, int n, float[] dX, int dxo) {
+    for (int i = 0; i < n; i++) {
+      dX[dxo + i] = dY[dyo + i] * (1 - y[yo + i] * y[yo + i]);
+    }
+  }
+
+  /** sums[j] += x[j] for j in 0 to n - 1: one row of a column sum. */
+  default void addRow(float[] x, int xo, int n, float[] sums, int so) {
+    for (int j = 0; j < n; j++) {
+      sums[so + j] += x[xo + j];
+    }
+  }
+
+  /** y[j, i] = x[i, j] for a block of rows and columns. */
+  default void transpose(
+      float[] x, int xo, int ldx, int rows, int columns, float[] y, int yo, int ldy) {
+    for (int i0 = 0; i0 < rows; i0 += 16) {
+      int i1 = Math.min(rows, i0 + 16);
+      for (int j = 0; j < columns; j++) {
+        for (int i = i0; i < i1; i++) {
+          y[yo + j * ldy + i] = x[xo + i * ldx + j];
+        }
+      }
+    }
+  }
+
+  /**
+   * One step of AdamW (Loshchilov and Hutter 2019) with decoupled weight decay, as PyTorch orders
+   * it: w ← w(1 − lr·decay); m ← β1 m + (1 − β1) g; v ← β2 v + (1 − β2) g²; w ← w − step · m / (√v /
+   * correction + ε).
+   *
+   * @param step lr / (1 − β1^t)
+   * @param correction √(1 − β2^t)
+   */
+  default void adamW(
+      float[] w,
+      float[] g,
+      float[] m,
+      float[] v,
+      int from,
+      int to,
+      float keep,
+      float beta1,
+      float beta2,
+      float step,
+      float correction,
+      float eps) {
+    for (int i = from; i < to; i++) {
+      m[i] = m[i] + (1 - beta1) * (g[i] - m[i]);
+      v[i] = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
+      float denominator = (float) Math.sqrt(v[i]) / correction + eps;
+      w[i] = w[i] * keep - step * m[i] / denominator;
+    }
+  }
+}

@@ -1,0 +1,237 @@
+package tacet.tensor.kernel;
+
+import java.util.Arrays;
+import tacet.tensor.Engine;
+import tacet.tensor.Workspace;
+
+/**
+ * Matrix products over all threads of an engine: dense, activation-sparse, and the choice between
+ * them. Y[t,n] = init + X[t,k] · B[k,n], B packed.
+ *
+ * <p>The split over threads never divides a sum, so results have the same bits for any number of
+ * threads; and the sparse product adds the same terms in the same order as the dense one without
+ * those that are zero, so both have the same bits too (B must be finite: 0 · ∞ would be NaN).
+ */
+public final class MatMul {
+  /**
+   * Share of non-zeros below which the sparse product is faster than the dense one. Measured with
+   * {@code tacet-benchmarks}; between .3 and .6 for the shapes of real models.
+   */
+  public static final double BREAK_EVEN = 0.35;
+
+  private static final int ROWS = 126; // a multiple of the tile's six rows
+  private static final int SPARSE_ROWS = 32;
+  private static final float[] ZEROS = new float[8192]; // never written
+
+  private MatMul() {}
+
+  /**
+   * Y = bias + X · B, by the sparse product where {@code active} says that few values of X are not
+   * zero, else by the dense one.
+   *
+   * @param x X, row-major t × k
+   * @param t rows
+   * @param active number of non-zeros in X, or a negative number when it is not known
+   * @param bias n values, or null
+   * @param y Y, row-major t × n; modified
+   */
+  public static void product(
+      Engine engine, float[] x, int t, long active, PackedMatrix b, float[] bias, float[] y) {
+    if (active >= 0 && active <= BREAK_EVEN * t * b.k()) {
+      sparse(engine, x, t, b, bias, y);
+    } else {
+      dense(engine, x, t, b, bias, y);
+    }
+  }
+
+  /** Y = bias + X · B by the dense product. */
+  public static void dense(
+      Engine engine, float[] x, int t, PackedMatrix b, float[] bias, float[] y) {
+    if (bias == null && b.n() > ZEROS.length) {
+      Arrays.fill(y, 0, t * b.n(), 0f);
+      accumulate(engine, x, t, b, y);
+    } else {
+      split(engine, x, t, b, bias == null ? ZEROS : bias, 0, y);
+    }
+  }
+
+  /** Y += X · B. */
+  public static void accumulate(Engine engine, float[] x, int t, PackedMatrix b, float[] y) {
+    split(engine, x, t, b, y, b.n(), y);
+  }
+
+  private static void split(
+      Engine engine, float[] x, int t, PackedMatrix b, float[] init, int initStride, float[] y) {
+    Kernels kernels = engine.kernels();
+    int n = b.n();
+    int k = b.k();
+    int panels = PackedMatrix.panels(n);
+    int threads = engine.workers().size();
+    if (t >= 2 * ROWS * threads || panels < 2 * threads) { // rows: each thread reads all of B
+      int chunks = threads * ((t + threads * ROWS - 1) / (threads * ROWS));
+      int rows = ((t + chunks - 1) / chunks + 5) / 6 * 6;
+      engine
+          .workers()
+          .forEach(
+              t,
+              rows,
+              (part, from, to) ->
+                  kernels.product(
+                      to - from,
+                      n,
+                      k,
+                      x,
+                      from * k,
+                      k,
+                      b.panels(),
+                      0,
+                      0,
+                      panels,
+                      init,
+                      from * initStride,
+                      initStride,
+                      y,
+                      from * n,
+                      n));
+    } else { // panels: each thread reads all of X
+      int grain = Math.max(1, panels / (4 * threads));
+      engine
+          .workers()
+          .forEach(
+              panels,
+              grain,
+              (part, from, to) ->
+                  kernels.product(
+                      t, n, k, x, 0, k, b.panels(), 0, from, to, init, 0, initStride, y, 0, n));
+    }
+  }
+
+  /** Y = bias + X · B, skipping the zeros of X: each row is compressed, then runs down its list. */
+  public static void sparse(
+      Engine engine, float[] x, int t, PackedMatrix b, float[] bias, float[] y) {
+    Kernels kernels = engine.kernels();
+    Workspace workspace = engine.workspace();
+    int n = b.n();
+    int k = b.k();
+    int panels = PackedMatrix.panels(n);
+    float[] init;
+    int initStride;
+    if (bias == null && n > ZEROS.length) {
+      Arrays.fill(y, 0, t * n, 0f);
+      init = y;
+      initStride = n;
+    } else {
+      init = bias == null ? ZEROS : bias;
+      initStride = 0;
+    }
+    int room = SPARSE_ROWS * k + Kernels.LANES;
+    int threads = engine.workers().size();
+    int[][] index = new int[threads][];
+    float[][] value = new float[threads][];
+    for (int i = 0; i < threads; i++) {
+      index[i] = workspace.takeInts(room);
+      value[i] = workspace.take(room);
+    }
+    engine
+        .workers()
+        .forEach(
+            t,
+            SPARSE_ROWS,
+            (part, from, to) -> {
+              int[] start = new int[SPARSE_ROWS + 1];
+              for (int i = from; i < to; i++) {
+                int at = start[i - from];
+                start[i - from + 1] =
+                    at + kernels.compress(x, i * k, k, index[part], value[part], at);
+              }
+              for (int j = 0; j < panels; j += 4) { // a few panels stay in the cache for all rows
+                int j1 = Math.min(panels, j + 4);
+                for (int i = from; i < to; i++) {
+                  kernels.sparseRow(
+                      start[i - from],
+                      start[i - from + 1],
+                      index[part],
+                      value[part],
+                      n,
+                      k,
+                      b.panels(),
+                      j,
+                      j1,
+                      init,
+                      i * initStride,
+                      y,
+                      i * n);
+                }
+              }
+            });
+    for (int i = 0; i < threads; i++) {
+      workspace.give(index[i]);
+      workspace.give(value[i]);
+    }
+  }
+
+  /**
+   * C = Aᵀ · B over all threads, for tall A[t,m] and B[t,n]: the gradient of a weight.
+   *
+   * @param c row-major m × n; overwritten
+   */
+  public static void transposedProduct(
+      Engine engine, float[] a, int t, int m, float[] b, int n, float[] c) {
+    Kernels kernels = engine.kernels();
+    if (m <= 16 || n <= 16) { // a low-rank factor: one side is narrow, B is read where it lies
+      narrow(engine, a, t, m, b, n, c);
+      return;
+    }
+    Workspace workspace = engine.workspace();
+    float[] at = workspace.take(m * t);
+    float[] packed = workspace.take(PackedMatrix.size(t, n));
+    engine
+        .workers()
+        .forEach(
+            m,
+            64,
+            (part, from, to) -> kernels.transpose(a, from, m, t, to - from, at, from * t, t));
+    engine
+        .workers()
+        .forEach(
+            PackedMatrix.panels(n),
+            1,
+            (part, from, to) -> PackedMatrix.pack(b, 0, n, t, n, packed, 0, from, to));
+    dense(engine, at, m, new PackedMatrix(t, n, packed), null, c);
+    workspace.give(at);
+    workspace.give(packed);
+  }
+
+  private static void narrow(Engine engine, float[] a, int t, int m, float[] b, int n, float[] c) {
+    Kernels kernels = engine.kernels();
+    if (m <= n) { // split the columns of B
+      Arrays.fill(c, 0, m * n, 0f);
+      engine
+          .workers()
+          .forEach(
+              n,
+              columns(engine, n),
+              (part, from, to) ->
+                  kernels.accumulate(m, to - from, t, a, 0, 1, m, b, from, n, c, from, n));
+    } else { // (Bᵀ · A)ᵀ
+      Workspace workspace = engine.workspace();
+      float[] ct = workspace.take(n * m);
+      Arrays.fill(ct, 0, n * m, 0f);
+      engine
+          .workers()
+          .forEach(
+              m,
+              columns(engine, m),
+              (part, from, to) ->
+                  kernels.accumulate(n, to - from, t, b, 0, 1, n, a, from, m, ct, from, m));
+      kernels.transpose(ct, 0, m, n, m, c, 0, n);
+      workspace.give(ct);
+    }
+  }
+
+  private static int columns(Engine engine, int n) {
+    int threads = engine.workers().size();
+    return Math.max(
+        Kernels.PANEL, (n / threads + Kernels.PANEL - 1) / Kernels.PANEL * Kernels.PANEL);
+  }
+}

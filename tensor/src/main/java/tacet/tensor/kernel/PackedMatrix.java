@@ -1,0 +1,72 @@
+package tacet.tensor.kernel;
+
+/**
+ * The right side of a matrix product, B[k,n], laid out for streaming: panels of {@value
+ * Kernels#PANEL} columns, each k × 32 floats, one after the other; the last panel is padded with
+ * zeros. Frozen weights are packed once, trainable ones when they change.
+ *
+ * @param k rows of B
+ * @param n columns of B
+ * @param panels the values, {@code ceil(n / 32) * k * 32} of them; may be longer
+ */
+public record PackedMatrix(int k, int n, float[] panels) {
+  /** Number of panels for n columns. */
+  public static int panels(int n) {
+    return (n + Kernels.PANEL - 1) / Kernels.PANEL;
+  }
+
+  /** Floats needed for a packed k × n matrix. */
+  public static int size(int k, int n) {
+    return Math.multiplyExact(panels(n) * Kernels.PANEL, k);
+  }
+
+  /** Packs a row-major k × n matrix. */
+  public static PackedMatrix of(float[] b, int k, int n) {
+    PackedMatrix p = new PackedMatrix(k, n, new float[size(k, n)]);
+    pack(b, 0, n, k, n, p.panels, 0, 0, panels(n));
+    return p;
+  }
+
+  /** Packs the transpose of a row-major n × k matrix: a linear layer's weight [out, in]. */
+  public static PackedMatrix ofTransposed(float[] b, int k, int n) {
+    PackedMatrix p = new PackedMatrix(k, n, new float[size(k, n)]);
+    packTransposed(b, 0, k, k, n, p.panels, 0, 0, panels(n));
+    return p;
+  }
+
+  /** Packs the panels j0 to j1 of a row-major k × n matrix with row stride {@code ldb}, from po. */
+  public static void pack(
+      float[] b, int bo, int ldb, int k, int n, float[] panels, int po, int j0, int j1) {
+    for (int j = j0; j < j1; j++) {
+      int width = Math.min(Kernels.PANEL, n - j * Kernels.PANEL);
+      int to = po + j * k * Kernels.PANEL;
+      for (int r = 0; r < k; r++, to += Kernels.PANEL) {
+        System.arraycopy(b, bo + r * ldb + j * Kernels.PANEL, panels, to, width);
+        for (int q = width; q < Kernels.PANEL; q++) {
+          panels[to + q] = 0;
+        }
+      }
+    }
+  }
+
+  /** Packs the panels j0 to j1 of the transpose of a row-major n × k matrix, row stride ldb, from po. */
+  public static void packTransposed(
+      float[] b, int bo, int ldb, int k, int n, float[] panels, int po, int j0, int j1) {
+    for (int j = j0; j < j1; j++) {
+      int width = Math.min(Kernels.PANEL, n - j * Kernels.PANEL);
+      int to = po + j * k * Kernels.PANEL;
+      for (int q = 0; q < Kernels.PANEL; q++) {
+        if (q < width) {
+          int from = bo + (j * Kernels.PANEL + q) * ldb;
+          for (int r = 0; r < k; r++) {
+            panels[to + r * Kernels.PANEL + q] = b[from + r];
+          }
+        } else {
+          for (int r = 0; r < k; r++) {
+            panels[to + r * Kernels.PANEL + q] = 0;
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,319 @@
+package tacet.tensor.kernel;
+
+import java.util.Arrays;
+
+/**
+ * The readable reference: every kernel as plain loops, written so that HotSpot's own vectoriser can
+ * do something with them. Used where the vector module is absent, and by tests as the truth.
+ */
+public final class ScalarKernels implements Kernels {
+  private static final boolean FMA = KernelLookup.FAST_FMA;
+
+  /** Kernels without state. */
+  public ScalarKernels() {}
+
+  @Override
+  public String name() {
+    return "scalar";
+  }
+
+  @Override
+  public void product(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      int j0,
+      int j1,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc) {
+    float[] row = new float[PANEL];
+    for (int j = j0; j < j1; j++) {
+      int width = Math.min(PANEL, n - j * PANEL);
+      int b = po + j * k * PANEL;
+      for (int i = 0; i < m; i++) {
+        System.arraycopy(init, io + i * initStride + j * PANEL, row, 0, width);
+        for (int r = 0; r < k; r++) {
+          multiplyAdd(a[ao + i * lda + r], panels, b + r * PANEL, row, 0, PANEL);
+        }
+        System.arraycopy(row, 0, c, co + i * ldc + j * PANEL, width);
+      }
+    }
+  }
+
+  /** y += s · x over n values. */
+  private static void multiplyAdd(float s, float[] x, int xo, float[] y, int yo, int n) {
+    if (FMA) {
+      for (int i = 0; i < n; i++) {
+        y[yo + i] = Math.fma(s, x[xo + i], y[yo + i]);
+      }
+    } else {
+      for (int i = 0; i < n; i++) {
+        y[yo + i] += s * x[xo + i];
+      }
+    }
+  }
+
+  private static float multiplyAdd(float a, float b, float c) {
+    return FMA ? Math.fma(a, b, c) : a * b + c;
+  }
+
+  @Override
+  public void accumulate(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int ars,
+      int aks,
+      float[] b,
+      int bo,
+      int ldb,
+      float[] c,
+      int co,
+      int ldc) {
+    for (int i = 0; i < m; i++) {
+      for (int r = 0; r < k; r++) {
+        multiplyAdd(a[ao + i * ars + r * aks], b, bo + r * ldb, c, co + i * ldc, n);
+      }
+    }
+  }
+
+  @Override
+  public int compress(float[] x, int xo, int n, int[] index, float[] value, int at) {
+    int q = at;
+    for (int i = 0; i < n; i++) {
+      float v = x[xo + i];
+      if (v != 0) {
+        index[q] = i;
+        value[q++] = v;
+      }
+    }
+    return q - at;
+  }
+
+  @Override
+  public void sparseRow(
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
+      int n,
+      int k,
+      float[] panels,
+      int j0,
+      int j1,
+      float[] init,
+      int io,
+      float[] c,
+      int co) {
+    float[] row = new float[PANEL];
+    for (int j = j0; j < j1; j++) {
+      int width = Math.min(PANEL, n - j * PANEL);
+      int b = j * k * PANEL;
+      System.arraycopy(init, io + j * PANEL, row, 0, width);
+      for (int p = p0; p < p1; p++) {
+        multiplyAdd(value[p], panels, b + index[p] * PANEL, row, 0, PANEL);
+      }
+      System.arraycopy(row, 0, c, co + j * PANEL, width);
+    }
+  }
+
+  // ------------------------------------------------------------------ activations
+
+  @Override
+  public int relu(float[] x, int xo, int n, float[] y, int yo) {
+    int active = 0;
+    for (int i = 0; i < n; i++) {
+      float v = Math.max(x[xo + i], 0f);
+      y[yo + i] = v;
+      active += v != 0 ? 1 : 0;
+    }
+    return active;
+  }
+
+  @Override
+  public void reluBackward(float[] dY, int dyo, float[] y, int yo, int n, float[] dX, int dxo) {
+    for (int i = 0; i < n; i++) {
+      dX[dxo + i] = y[yo + i] > 0 ? dY[dyo + i] : 0f;
+    }
+  }
+
+  @Override
+  public int gelu(float[] x, int xo, int n, float[] y, int yo) {
+    int active = 0;
+    for (int i = 0; i < n; i++) {
+      float v = ScalarMath.gelu(x[xo + i]);
+      y[yo + i] = v;
+      active += v != 0 ? 1 : 0;
+    }
+    return active;
+  }
+
+  @Override
+  public void geluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo) {
+    for (int i = 0; i < n; i++) {
+      dX[dxo + i] = dY[dyo + i] * ScalarMath.geluDerivative(x[xo + i]);
+    }
+  }
+
+  @Override
+  public void tanh(float[] x, int xo, int n, float[] y, int yo) {
+    for (int i = 0; i < n; i++) {
+      y[yo + i] = ScalarMath.tanh(x[xo + i]);
+    }
+  }
+
+  @Override
+  public void exp(float[] x, int xo, int n, float[] y, int yo) {
+    for (int i = 0; i < n; i++) {
+      y[yo + i] = ScalarMath.exp(x[xo + i]);
+    }
+  }
+
+  @Override
+  public void erf(float[] x, int xo, int n, float[] y, int yo) {
+    for (int i = 0; i < n; i++) {
+      y[yo + i] = ScalarMath.erf(x[xo + i]);
+    }
+  }
+
+  // ------------------------------------------------------------------ rows
+
+  @Override
+  public void softmaxRow(float[] x, int xo, int n, float scale, float[] bias, int bo) {
+    float max = Float.NEGATIVE_INFINITY;
+    for (int i = 0; i < n; i++) {
+      x[xo + i] = bias == null ? x[xo + i] * scale : multiplyAdd(x[xo + i], scale, bias[bo + i]);
+      max = Math.max(max, x[xo + i]);
+    }
+    float[] lanes = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      float e = ScalarMath.exp(x[xo + i] - max);
+      x[xo + i] = e;
+      lanes[i % LANES] += e;
+    }
+    float inverse = 1f / ScalarMath.tree(lanes);
+    for (int i = 0; i < n; i++) {
+      x[xo + i] *= inverse;
+    }
+  }
+
+  @Override
+  public void softmaxBackwardRow(float[] p, int po, int n, float scale, float[] dP, int dpo) {
+    float[] lanes = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      lanes[i % LANES] = multiplyAdd(p[po + i], dP[dpo + i], lanes[i % LANES]);
+    }
+    float dot = ScalarMath.tree(lanes);
+    for (int i = 0; i < n; i++) {
+      dP[dpo + i] = scale * p[po + i] * (dP[dpo + i] - dot);
+    }
+  }
+
+  @Override
+  public void layerNormRow(
+      float[] x,
+      int xo,
+      int n,
+      float[] gamma,
+      float[] beta,
+      float eps,
+      float[] y,
+      int yo,
+      float[] statistics,
+      int so) {
+    float[] lanes = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      lanes[i % LANES] += x[xo + i];
+    }
+    float mean = ScalarMath.tree(lanes) / n;
+    Arrays.fill(lanes, 0f);
+    for (int i = 0; i < n; i++) {
+      float d = x[xo + i] - mean;
+      lanes[i % LANES] = multiplyAdd(d, d, lanes[i % LANES]);
+    }
+    float rstd = (float) (1 / Math.sqrt(ScalarMath.tree(lanes) / n + (double) eps));
+    for (int i = 0; i < n; i++) {
+      y[yo + i] = multiplyAdd((x[xo + i] - mean) * rstd, gamma[i], beta[i]);
+    }
+    statistics[so] = mean;
+    statistics[so + 1] = rstd;
+  }
+
+  @Override
+  public void layerNormBackwardRow(
+      float[] dY,
+      int dyo,
+      float[] x,
+      int xo,
+      int n,
+      float[] gamma,
+      float[] statistics,
+      int so,
+      float[] dX,
+      int dxo) {
+    float mean = statistics[so];
+    float rstd = statistics[so + 1];
+    float[] sum = new float[LANES];
+    float[] dot = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      float g = dY[dyo + i] * gamma[i];
+      sum[i % LANES] += g;
+      dot[i % LANES] = multiplyAdd(g, (x[xo + i] - mean) * rstd, dot[i % LANES]);
+    }
+    float a = ScalarMath.tree(sum) / n;
+    float b = -(ScalarMath.tree(dot) / n);
+    for (int i = 0; i < n; i++) {
+      float g = dY[dyo + i] * gamma[i] - a;
+      dX[dxo + i] = multiplyAdd((x[xo + i] - mean) * rstd, b, g) * rstd;
+    }
+  }
+
+  // ------------------------------------------------------------------ density, dropout
+
+  @Override
+  public float densityRow(Surrogate s, float parameter, float[] x, int xo, int n) {
+    float[] lanes = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      lanes[i % LANES] += ScalarMath.density(s, parameter, x[xo + i]);
+    }
+    return ScalarMath.tree(lanes);
+  }
+
+  @Override
+  public void densityBackward(
+      Surrogate s, float parameter, float factor, float[] x, int xo, int n, float[] dX, int dxo) {
+    for (int i = 0; i < n; i++) {
+      dX[dxo + i] = ScalarMath.densityDerivative(s, parameter, factor, x[xo + i]);
+    }
+  }
+
+  @Override
+  public void dropout(
+      float[] x,
+      int xo,
+      int n,
+      long key,
+      int first,
+      int threshold,
+      float scale,
+      float[] y,
+      int yo) {
+    int key0 = (int) key;
+    int key1 = (int) (key >>> 32);
+    for (int i = 0; i < n; i++) {
+      boolean keep = ScalarMath.hash24(first + i, key0, key1) >= threshold;
+      y[yo + i] = keep ? x[xo + i] * scale : 0f;
+    }
+  }
+}

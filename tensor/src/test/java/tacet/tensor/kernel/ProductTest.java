@@ -1,0 +1,183 @@
+package tacet.tensor.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import tacet.tensor.Engine;
+import tacet.tensor.RandomStream;
+import tacet.tensor.Workers;
+import tacet.tensor.Workspace;
+
+/** Every product against sums in double, and against its scalar twin bit for bit. */
+class ProductTest {
+  private static final int[] ROWS = {1, 2, 3, 5, 6, 7, 12, 17, 31, 127, 300};
+  private static final int[] COLUMNS = {1, 3, 16, 17, 31, 32, 33, 63, 96, 127, 129, 1000};
+  private static final int[] DEPTHS = {1, 3, 17, 32, 127, 1000, 1025, 2049};
+
+  private static Engine engine(Kernels kernels, int threads) {
+    return new Engine(kernels, new Workers(threads), new Workspace(true));
+  }
+
+  private static double[] oracle(float[] x, float[] b, float[] bias, int t, int k, int n) {
+    double[] y = new double[t * n];
+    for (int i = 0; i < t; i++) {
+      for (int j = 0; j < n; j++) {
+        double s = bias == null ? 0 : bias[j];
+        for (int r = 0; r < k; r++) {
+          s += (double) x[i * k + r] * b[r * n + j];
+        }
+        y[i * n + j] = s;
+      }
+    }
+    return y;
+  }
+
+  @Test
+  void denseAndSparseEqualTheOracleAndEachOther() {
+    RandomStream pick = RandomStream.of(7, "shapes", 0);
+    int checked = 0;
+    for (int round = 0; round < 60; round++) {
+      int t = ROWS[pick.nextInt(ROWS.length)];
+      int n = COLUMNS[pick.nextInt(COLUMNS.length)];
+      int k = DEPTHS[pick.nextInt(DEPTHS.length)];
+      if ((long) t * n * k > 20_000_000L) {
+        continue;
+      }
+      String what = "round " + round + ": " + t + "x" + k + " · " + k + "x" + n;
+      float[] x = Samples.sparse(round, t * k, round % 3 == 0 ? 1 : 0.2);
+      float[] b = Samples.uniform(round + 1000, k * n, 1);
+      float[] bias = round % 2 == 0 ? Samples.uniform(round + 2000, n, 1) : null;
+      double[] expected = oracle(x, b, bias, t, k, n);
+      PackedMatrix packed = PackedMatrix.of(b, k, n);
+      float[] first = null;
+      for (int threads = 1; threads <= 3; threads += 2) {
+        try (Engine best = engine(Kernels.best(), threads);
+            Engine scalar = engine(new ScalarKernels(), threads)) {
+          for (Engine e : new Engine[] {best, scalar}) {
+            float[] dense = new float[t * n];
+            MatMul.dense(e, x, t, packed, bias, dense);
+            float[] sparse = new float[t * n];
+            MatMul.sparse(e, x, t, packed, bias, sparse);
+            assertThat(sparse).as(what).isEqualTo(dense);
+            if (first == null) {
+              first = dense;
+              for (int i = 0; i < dense.length; i++) {
+                assertThat((double) dense[i]).as(what).isCloseTo(expected[i], within(1e-5 * k));
+              }
+            }
+            assertThat(dense).as(what + ", " + threads + " threads").isEqualTo(first);
+            checked++;
+          }
+        }
+      }
+    }
+    assertThat(checked).isGreaterThan(150);
+  }
+
+  @Test
+  void accumulatesOntoWhatIsThere() {
+    int t = 13;
+    int k = 40;
+    int n = 70;
+    float[] x = Samples.uniform(1, t * k, 1);
+    PackedMatrix b = PackedMatrix.of(Samples.uniform(2, k * n, 1), k, n);
+    try (Engine e = engine(Kernels.best(), 2)) {
+      float[] y = new float[t * n];
+      MatMul.dense(e, x, t, b, null, y);
+      float[] twice = y.clone();
+      MatMul.accumulate(e, x, t, b, twice);
+      for (int i = 0; i < y.length; i++) {
+        assertThat(twice[i]).isCloseTo(2 * y[i], within(1e-4f));
+      }
+    }
+  }
+
+  @Test
+  void packsTransposedMatricesTheSameWay() {
+    for (int n : new int[] {1, 31, 32, 33, 100}) {
+      int k = 19;
+      float[] b = Samples.uniform(n, k * n, 1);
+      float[] bt = new float[n * k];
+      new ScalarKernels().transpose(b, 0, n, k, n, bt, 0, k);
+      assertThat(PackedMatrix.ofTransposed(bt, k, n).panels())
+          .isEqualTo(PackedMatrix.of(b, k, n).panels());
+    }
+  }
+
+  @Test
+  void transposedProductIsTheGradientOfAWeight() {
+    for (int[] shape : new int[][] {{5, 3, 4}, {40, 8, 100}, {33, 100, 8}, {70, 65, 40}}) {
+      int t = shape[0];
+      int m = shape[1];
+      int n = shape[2];
+      float[] a = Samples.uniform(3, t * m, 1);
+      float[] b = Samples.uniform(4, t * n, 1);
+      float[] at = new float[m * t];
+      new ScalarKernels().transpose(a, 0, m, t, m, at, 0, t);
+      double[] expected = oracle(at, b, null, m, t, n);
+      float[] first = null;
+      for (Kernels kernels : new Kernels[] {Kernels.best(), new ScalarKernels()}) {
+        for (int threads = 1; threads <= 2; threads++) {
+          try (Engine e = engine(kernels, threads)) {
+            float[] c = new float[m * n];
+            MatMul.transposedProduct(e, a, t, m, b, n, c);
+            for (int i = 0; i < c.length; i++) {
+              assertThat((double) c[i])
+                  .as(Arrays.toString(shape))
+                  .isCloseTo(expected[i], within(1e-5 * t));
+            }
+            first = first == null ? c : first;
+            assertThat(c).as(Arrays.toString(shape)).isEqualTo(first);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void choosesTheSparsePathByDensityWithoutChangingABit() {
+    int t = 64;
+    int k = 200;
+    int n = 96;
+    PackedMatrix b = PackedMatrix.of(Samples.uniform(5, k * n, 1), k, n);
+    try (Engine e = engine(Kernels.best(), 2)) {
+      for (double density : new double[] {0, 0.01, 0.3, 0.4, 1}) {
+        float[] x = Samples.sparse(6, t * k, density);
+        long active = 0;
+        for (float v : x) {
+          active += v != 0 ? 1 : 0;
+        }
+        float[] dense = new float[t * n];
+        float[] chosen = new float[t * n];
+        MatMul.dense(e, x, t, b, null, dense);
+        MatMul.product(e, x, t, active, b, null, chosen);
+        assertThat(chosen).isEqualTo(dense);
+      }
+    }
+  }
+
+  @Test
+  void compressKeepsNonZerosInOrder() {
+    for (int n : Samples.SIZES) {
+      for (double density : new double[] {0, 0.1, 0.6, 1}) {
+        float[] x = Samples.sparse(n, n, density);
+        if (n > 3) {
+          x[2] = Float.NaN;
+          x[3] = -0f;
+        }
+        int[] index = new int[n + 20];
+        float[] value = new float[n + 20];
+        int count = Kernels.best().compress(x, 0, n, index, value, 3);
+        int[] index2 = new int[n + 20];
+        float[] value2 = new float[n + 20];
+        assertThat(new ScalarKernels().compress(x, 0, n, index2, value2, 3)).isEqualTo(count);
+        assertThat(Arrays.copyOfRange(index, 3, 3 + count))
+            .isEqualTo(Arrays.copyOfRange(index2, 3, 3 + count));
+        assertThat(Arrays.copyOfRange(value, 3, 3 + count))
+            .isEqualTo(Arrays.copyOfRange(value2, 3, 3 + count));
+      }
+    }
+  }
+}
