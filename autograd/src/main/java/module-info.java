@@ -1,4 +1,6 @@
 /** Reverse-mode automatic differentiation, optimizers and schedules. */
 module tacet.autograd {
   requires transitive tacet.tensor;
+
+  exports tacet.autograd;
 }

@@ -1,0 +1,542 @@
+package tacet.autograd;
+
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicLong;
+import tacet.tensor.Shape;
+import tacet.tensor.Tensor;
+import tacet.tensor.kernel.AttentionKernel;
+import tacet.tensor.kernel.Kernels;
+import tacet.tensor.kernel.MatMul;
+
+/**
+ * The operators: each computes its value and records, beside it, one vector-Jacobian product per
+ * input. Inputs that need no gradient record nothing, so a frozen model tapes nothing.
+ *
+ * <p>Letters: B batch, S sequence, D model width, F MLP width, H heads, T = B·S tokens. A gradient
+ * by x is called dX.
+ */
+public final class Ops {
+  private Ops() {}
+
+  // ------------------------------------------------------------------ linear
+
+  /**
+   * y = x Wᵀ + b. When x is the result of an activation that counted its zeros, and few values are
+   * left, the product skips them (with the same result bit for bit).
+   *
+   * <p>dX = dY W, dW = dYᵀ X, db = Σ_t dY.
+   *
+   * @param x [.., in]
+   * @param weight [out, in]
+   * @param bias [out], or null
+   * @return [.., out]
+   */
+  public static Var linear(Pass pass, Var x, Parameter weight, Parameter bias) {
+    int in = x.shape().last();
+    int out = weight.value().shape().dim(0);
+    requireWidth("linear", in, weight.value().shape().last(), weight);
+    int t = x.shape().rows();
+    Tensor y = pass.take(x.shape().withLast(out)); // (T, out)
+    float[] b = bias == null ? null : bias.value().data();
+    MatMul.product(
+        pass.engine(), x.value().data(), t, x.active(), weight.packedTransposed(), b, y.data());
+    return pass.record(y)
+        .from(
+            x,
+            (dY, dX) -> MatMul.dense(pass.engine(), dY.data(), t, weight.packed(), null, dX.data()))
+        .from(
+            weight,
+            (dY, dW) ->
+                MatMul.transposedProduct(
+                    pass.engine(), dY.data(), t, out, x.value().data(), in, dW.data()))
+        .from(bias, (dY, dB) -> columnSums(pass, dY, dB))
+        .done();
+  }
+
+  /**
+   * y = base + scale · z Wᵀ: the second half of a low-rank update.
+   *
+   * <p>dBase = dY, dZ = scale · dY W, dW = scale · dYᵀ Z.
+   *
+   * @param base [.., out]
+   * @param z [.., r]
+   * @param weight [out, r]
+   */
+  public static Var addScaledLinear(Pass pass, Var base, Var z, Parameter weight, float scale) {
+    int r = z.shape().last();
+    int out = weight.value().shape().dim(0);
+    requireWidth("low-rank update", r, weight.value().shape().last(), weight);
+    requireWidth("low-rank update", base.shape().last(), out, weight);
+    int t = base.shape().rows();
+    Tensor y = pass.take(base.shape());
+    Tensor scaled = pass.take(z.shape()); // (T, r): small, kept for dW
+    Kernels kernels = pass.kernels();
+    kernels.scale(z.value().data(), 0, t * r, scale, scaled.data(), 0);
+    Rows.forEach(
+        pass,
+        y.size(),
+        (from, n) -> System.arraycopy(base.value().data(), from, y.data(), from, n));
+    MatMul.accumulate(pass.engine(), scaled.data(), t, weight.packedTransposed(), y.data());
+    return pass.record(y)
+        .from(base, (dY, dX) -> copy(pass, dY, dX))
+        .from(
+            z,
+            (dY, dZ) -> {
+              MatMul.dense(pass.engine(), dY.data(), t, weight.packed(), null, dZ.data());
+              kernels.scale(dZ.data(), 0, t * r, scale, dZ.data(), 0);
+            })
+        .from(
+            weight,
+            (dY, dW) ->
+                MatMul.transposedProduct(
+                    pass.engine(), dY.data(), t, out, scaled.data(), r, dW.data()))
+        .done();
+  }
+
+  /** z = x + y, same shape. */
+  public static Var add(Pass pass, Var x, Var y) {
+    requireShape("add", x.shape(), y.shape());
+    Tensor z = pass.take(x.shape());
+    Rows.forEach(
+        pass,
+        z.size(),
+        (from, n) ->
+            pass.kernels().add(x.value().data(), from, y.value().data(), from, n, z.data(), from));
+    return pass.record(z)
+        .from(x, (dZ, dX) -> copy(pass, dZ, dX))
+        .from(y, (dZ, dY) -> copy(pass, dZ, dY))
+        .done();
+  }
+
+  /** y = s · x. */
+  public static Var scale(Pass pass, Var x, float s) {
+    Tensor y = pass.take(x.shape());
+    scaleInto(pass, x.value(), s, y);
+    return pass.record(y).from(x, (dY, dX) -> scaleInto(pass, dY, s, dX)).done();
+  }
+
+  // ------------------------------------------------------------------ activations
+
+  /** y = max(x, 0), counting what is left; dX = dY where y is positive. */
+  public static Var relu(Pass pass, Var x) {
+    Tensor y = pass.take(x.shape());
+    AtomicLong active = new AtomicLong();
+    Rows.forEach(
+        pass,
+        y.size(),
+        (from, n) ->
+            active.addAndGet(pass.kernels().relu(x.value().data(), from, n, y.data(), from)));
+    return pass.record(y)
+        .active(active.get())
+        .from(
+            x,
+            (dY, dX) ->
+                Rows.forEach(
+                    pass,
+                    y.size(),
+                    (from, n) ->
+                        pass.kernels()
+                            .reluBackward(dY.data(), from, y.data(), from, n, dX.data(), from)))
+        .done();
+  }
+
+  /** y = x Φ(x), the GELU with erf (Hendrycks and Gimpel 2016); dX = dY (Φ(x) + x φ(x)). */
+  public static Var gelu(Pass pass, Var x) {
+    Tensor y = pass.take(x.shape());
+    AtomicLong active = new AtomicLong();
+    Rows.forEach(
+        pass,
+        y.size(),
+        (from, n) ->
+            active.addAndGet(pass.kernels().gelu(x.value().data(), from, n, y.data(), from)));
+    return pass.record(y)
+        .active(active.get())
+        .from(
+            x,
+            (dY, dX) ->
+                Rows.forEach(
+                    pass,
+                    y.size(),
+                    (from, n) ->
+                        pass.kernels()
+                            .geluBackward(
+                                dY.data(), from, x.value().data(), from, n, dX.data(), from)))
+        .done();
+  }
+
+  /** y = tanh(x); dX = dY (1 − y²). */
+  public static Var tanh(Pass pass, Var x) {
+    Tensor y = pass.take(x.shape());
+    Rows.forEach(
+        pass,
+        y.size(),
+        (from, n) -> pass.kernels().tanh(x.value().data(), from, n, y.data(), from));
+    return pass.record(y)
+        .from(
+            x,
+            (dY, dX) ->
+                Rows.forEach(
+                    pass,
+                    y.size(),
+                    (from, n) ->
+                        pass.kernels()
+                            .tanhBackward(dY.data(), from, y.data(), from, n, dX.data(), from)))
+        .done();
+  }
+
+  /**
+   * In training, zeroes each element with probability p and scales the rest by 1/(1 − p); else x
+   * itself. The mask is a hash of (pass, element), so the gradient needs no copy of it.
+   */
+  public static Var dropout(Pass pass, Var x, double p) {
+    if (!pass.training() || p == 0) {
+      return x;
+    }
+    long key = pass.nextRandomKey();
+    int threshold = threshold(p);
+    float scale = (float) (1 / (1 - p));
+    Tensor y = pass.take(x.shape());
+    drop(pass, x.value(), key, threshold, scale, y);
+    // Zeros stay zeros: what is left of n active values is about (1 − p) n, at most n.
+    return pass.record(y)
+        .active(x.active())
+        .from(x, (dY, dX) -> drop(pass, dY, key, threshold, scale, dX))
+        .done();
+  }
+
+  private static void drop(Pass pass, Tensor x, long key, int threshold, float scale, Tensor y) {
+    Rows.forEach(
+        pass,
+        y.size(),
+        (from, n) ->
+            pass.kernels().dropout(x.data(), from, n, key, from, threshold, scale, y.data(), from));
+  }
+
+  private static int threshold(double p) {
+    return (int) Math.round(p * (1 << 24));
+  }
+
+  // ------------------------------------------------------------------ normalisation
+
+  /**
+   * y = (x − mean) / √(variance + ε) · γ + β over the last dimension (Ba, Kiros and Hinton 2016).
+   *
+   * <p>With x̂ the normalised input and g = dY ∘ γ: dX = (g − mean(g) − x̂ mean(g ∘ x̂)) / σ, dγ =
+   * Σ_t dY ∘ x̂, dβ = Σ_t dY.
+   *
+   * @param x [.., D]
+   * @param gamma [D]
+   * @param beta [D]
+   */
+  public static Var layerNorm(Pass pass, Var x, Parameter gamma, Parameter beta, double eps) {
+    int d = x.shape().last();
+    int t = x.shape().rows();
+    requireWidth("layer norm", d, gamma.value().size(), gamma);
+    Tensor y = pass.take(x.shape());
+    Tensor statistics = pass.take(Shape.of(t, 2)); // mean, 1/σ
+    float[] in = x.value().data();
+    float[] g = gamma.value().data();
+    Kernels kernels = pass.kernels();
+    Rows.forEachRow(
+        pass,
+        t,
+        d,
+        (row, n) -> {
+          for (int i = row; i < row + n; i++) {
+            kernels.layerNormRow(
+                in,
+                i * d,
+                d,
+                g,
+                beta.value().data(),
+                (float) eps,
+                y.data(),
+                i * d,
+                statistics.data(),
+                2 * i);
+          }
+        });
+    return pass.record(y)
+        .from(
+            x,
+            (dY, dX) ->
+                Rows.forEachRow(
+                    pass,
+                    t,
+                    d,
+                    (row, n) -> {
+                      for (int i = row; i < row + n; i++) {
+                        kernels.layerNormBackwardRow(
+                            dY.data(),
+                            i * d,
+                            in,
+                            i * d,
+                            d,
+                            g,
+                            statistics.data(),
+                            2 * i,
+                            dX.data(),
+                            i * d);
+                      }
+                    }))
+        .from(
+            gamma,
+            (dY, dG) -> {
+              Arrays.fill(dG.data(), 0, d, 0f);
+              for (int i = 0; i < t; i++) {
+                float mean = statistics.data()[2 * i];
+                float rstd = statistics.data()[2 * i + 1];
+                for (int j = 0; j < d; j++) {
+                  dG.data()[j] += dY.data()[i * d + j] * ((in[i * d + j] - mean) * rstd);
+                }
+              }
+            })
+        .from(beta, (dY, dB) -> columnSums(pass, dY, dB))
+        .done();
+  }
+
+  // ------------------------------------------------------------------ embedding
+
+  /**
+   * Rows of a table: y[t] = table[ids[t]]; dTable[ids[t]] += dY[t].
+   *
+   * @param table [V, D]
+   * @param ids one row number per token
+   * @param shape of the tokens, [B, S]
+   * @return [B, S, D]
+   * @throws IndexOutOfBoundsException if an id is not a row of the table
+   */
+  public static Var embedding(Pass pass, Parameter table, int[] ids, Shape shape) {
+    int vocabulary = table.value().shape().dim(0);
+    int d = table.value().shape().last();
+    for (int i = 0; i < shape.size(); i++) {
+      if (ids[i] < 0 || ids[i] >= vocabulary) {
+        throw new IndexOutOfBoundsException(
+            "id " + ids[i] + " at token " + i + " is not in a table of " + vocabulary + " rows");
+      }
+    }
+    int[] dims = Arrays.copyOf(shape.toArray(), shape.rank() + 1);
+    dims[shape.rank()] = d;
+    Tensor y = pass.take(Shape.of(dims));
+    for (int t = 0; t < shape.size(); t++) {
+      System.arraycopy(table.value().data(), ids[t] * d, y.data(), t * d, d);
+    }
+    return pass.record(y)
+        .from(
+            table,
+            (dY, dT) -> {
+              Arrays.fill(dT.data(), 0, dT.size(), 0f);
+              for (int t = 0; t < shape.size(); t++) {
+                pass.kernels().addRow(dY.data(), t * d, d, dT.data(), ids[t] * d);
+              }
+            })
+        .done();
+  }
+
+  // ------------------------------------------------------------------ attention
+
+  /**
+   * Multi-head attention, softmax(scale · Q Kᵀ + keyBias) V per head, with dropout on the
+   * probabilities; see {@link AttentionKernel}.
+   *
+   * @param q [B, S, D]; k and v likewise
+   * @param keyBias [B, S], added to the scores of a key (a padding mask), or null
+   * @return [B, S, D]
+   */
+  public static Var attention(
+      Pass pass, Var q, Var k, Var v, int heads, float scale, float[] keyBias, double dropout) {
+    requireShape("attention", q.shape(), k.shape());
+    requireShape("attention", q.shape(), v.shape());
+    int b = q.shape().dim(0);
+    int s = q.shape().dim(1);
+    int d = q.shape().dim(2);
+    if (d % heads != 0) {
+      throw new IllegalArgumentException(
+          "attention: width " + d + " is not a multiple of " + heads + " heads");
+    }
+    boolean drop = pass.training() && dropout > 0;
+    AttentionKernel kernel =
+        new AttentionKernel(
+            b,
+            s,
+            heads,
+            d / heads,
+            scale,
+            keyBias,
+            drop ? pass.nextRandomKey() : 0,
+            drop ? threshold(dropout) : 0,
+            drop ? (float) (1 / (1 - dropout)) : 1);
+    boolean keep = q.tracked() || k.tracked() || v.tracked();
+    Tensor p = keep ? pass.take(Shape.of(b, heads, s, s)) : null; // probabilities, for the gradient
+    Tensor y = pass.take(q.shape());
+    float[] qd = q.value().data();
+    float[] kd = k.value().data();
+    float[] vd = v.value().data();
+    kernel.forward(pass.engine(), qd, kd, vd, keep ? p.data() : null, y.data());
+    if (!keep) {
+      return pass.record(y).done();
+    }
+    // The three gradients share most of their work: the first one asked for computes all.
+    float[][] shared = new float[3][];
+    Var[] inputs = {q, k, v};
+    Pass.Recorder recorder = pass.record(y);
+    for (int i = 0; i < 3; i++) {
+      int which = i;
+      recorder.from(
+          inputs[i],
+          (dY, dX) -> {
+            if (shared[which] == null) {
+              for (int j = 0; j < 3; j++) {
+                if (inputs[j].tracked()) {
+                  shared[j] = j == which ? dX.data() : pass.engine().workspace().take(dX.size());
+                }
+              }
+              kernel.backward(
+                  pass.engine(), dY.data(), qd, kd, vd, p.data(), shared[0], shared[1], shared[2]);
+              return;
+            }
+            System.arraycopy(shared[which], 0, dX.data(), 0, dX.size());
+            pass.engine().workspace().give(shared[which]);
+          });
+    }
+    return recorder.done();
+  }
+
+  // ------------------------------------------------------------------ selection and losses
+
+  /** The first token of every example: [B, S, D] → [B, D]. */
+  public static Var firstToken(Pass pass, Var x) {
+    int b = x.shape().dim(0);
+    int stride = x.shape().dim(1) * x.shape().dim(2);
+    int d = x.shape().dim(2);
+    Tensor y = pass.take(Shape.of(b, d));
+    for (int i = 0; i < b; i++) {
+      System.arraycopy(x.value().data(), i * stride, y.data(), i * d, d);
+    }
+    return pass.record(y)
+        .from(
+            x,
+            (dY, dX) -> {
+              Arrays.fill(dX.data(), 0, dX.size(), 0f);
+              for (int i = 0; i < b; i++) {
+                System.arraycopy(dY.data(), i * d, dX.data(), i * stride, d);
+              }
+            })
+        .done();
+  }
+
+  /**
+   * Mean over the examples of −log softmax(x)[label]; dX = (softmax(x) − onehot) / B. Summed in
+   * double.
+   *
+   * @param x logits [B, C]
+   * @param labels class of each example
+   * @return a scalar
+   */
+  public static Var crossEntropy(Pass pass, Var x, int[] labels) {
+    int c = x.shape().last();
+    int b = x.shape().rows();
+    double[] p = new double[b * c];
+    double loss = 0;
+    for (int i = 0; i < b; i++) {
+      if (labels[i] < 0 || labels[i] >= c) {
+        throw new IndexOutOfBoundsException(
+            "label " + labels[i] + " of example " + i + " is not one of " + c + " classes");
+      }
+      double max = Double.NEGATIVE_INFINITY;
+      for (int j = 0; j < c; j++) {
+        max = Math.max(max, x.value().data()[i * c + j]);
+      }
+      double sum = 0;
+      for (int j = 0; j < c; j++) {
+        p[i * c + j] = StrictMath.exp(x.value().data()[i * c + j] - max);
+        sum += p[i * c + j];
+      }
+      for (int j = 0; j < c; j++) {
+        p[i * c + j] /= sum;
+      }
+      loss += max + StrictMath.log(sum) - x.value().data()[i * c + labels[i]];
+    }
+    return pass.record(Tensor.scalar((float) (loss / b)))
+        .from(
+            x,
+            (dY, dX) -> {
+              for (int i = 0; i < b; i++) {
+                for (int j = 0; j < c; j++) {
+                  double g = p[i * c + j] - (j == labels[i] ? 1 : 0);
+                  dX.data()[i * c + j] = (float) (dY.data()[0] * g / b);
+                }
+              }
+            })
+        .done();
+  }
+
+  /**
+   * Mean of (x − target)² over all elements; dX = 2 (x − target) / n.
+   *
+   * @return a scalar
+   */
+  public static Var meanSquaredError(Pass pass, Var x, float[] target) {
+    int n = x.value().size();
+    if (target.length != n) {
+      throw new IllegalArgumentException(
+          "mean squared error: " + n + " predictions, " + target.length + " targets");
+    }
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+      double e = (double) x.value().data()[i] - target[i];
+      sum += e * e;
+    }
+    return pass.record(Tensor.scalar((float) (sum / n)))
+        .from(
+            x,
+            (dY, dX) -> {
+              for (int i = 0; i < n; i++) {
+                double e = (double) x.value().data()[i] - target[i];
+                dX.data()[i] = (float) (dY.data()[0] * 2 * e / n);
+              }
+            })
+        .done();
+  }
+
+  // ------------------------------------------------------------------ helpers
+
+  static void copy(Pass pass, Tensor from, Tensor to) {
+    Rows.forEach(pass, to.size(), (i, n) -> System.arraycopy(from.data(), i, to.data(), i, n));
+  }
+
+  private static void scaleInto(Pass pass, Tensor x, float s, Tensor y) {
+    Rows.forEach(
+        pass, y.size(), (from, n) -> pass.kernels().scale(x.data(), from, n, s, y.data(), from));
+  }
+
+  /** sums[j] = Σ_t x[t, j]: columns are split over threads, each summed in the order of rows. */
+  private static void columnSums(Pass pass, Tensor x, Tensor sums) {
+    int n = x.shape().last();
+    int rows = x.shape().rows();
+    Arrays.fill(sums.data(), 0, n, 0f);
+    pass.engine()
+        .workers()
+        .forEach(
+            n,
+            Math.max(64, n / pass.engine().workers().size()),
+            (part, from, to) -> {
+              for (int t = 0; t < rows; t++) {
+                pass.kernels().addRow(x.data(), t * n + from, to - from, sums.data(), from);
+              }
+            });
+  }
+
+  private static void requireShape(String op, Shape expected, Shape found) {
+    if (!expected.equals(found)) {
+      throw new IllegalArgumentException(op + ": shapes " + expected + " and " + found);
+    }
+  }
+
+  private static void requireWidth(String op, int input, int weight, Parameter p) {
+    if (input != weight) {
+      throw new IllegalArgumentException(
+          op + ": input of width " + input + " meets a weight of shape " + p.value().shape());
+    }
+  }
+}

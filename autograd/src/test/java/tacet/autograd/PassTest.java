@@ -1,0 +1,177 @@
+package tacet.autograd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import tacet.tensor.Engine;
+import tacet.tensor.RandomStream;
+import tacet.tensor.Shape;
+import tacet.tensor.Tensor;
+import tacet.tensor.Workers;
+import tacet.tensor.Workspace;
+import tacet.tensor.kernel.Kernels;
+import tacet.tensor.kernel.ScalarKernels;
+
+class PassTest {
+  private static Tensor random(long seed, int... dims) {
+    return RandomStream.of(seed, "test", 0).normal(Shape.of(dims), 0.5);
+  }
+
+  private static Var mlp(Pass pass, Tensor x, Parameter w1, Parameter w2) {
+    Var h = Ops.relu(pass, Ops.linear(pass, pass.constant(x), w1, null));
+    return Ops.linear(pass, Ops.dropout(pass, h, 0.1), w2, null);
+  }
+
+  @Test
+  void frozenModelsTapeNothing() {
+    try (Engine e = Engine.ofThreads(1);
+        Pass pass = Pass.training(e, 1, 1)) {
+      Parameter w1 = Parameter.frozen(random(1, 8, 4));
+      Parameter w2 = Parameter.frozen(random(2, 3, 8));
+      Var y = mlp(pass, random(3, 5, 4), w1, w2);
+      assertThat(pass.tapeLength()).isZero();
+      assertThatThrownBy(() -> pass.backward(y)).hasMessageContaining("nothing to differentiate");
+      mlp(pass, random(3, 5, 4), w1, w2.withTrainable(true));
+      assertThat(pass.tapeLength()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void trainingHasTheSameBitsOnAnyThreadsAndKernels() {
+    Map<String, float[]> results = new LinkedHashMap<>();
+    for (Kernels kernels : new Kernels[] {Kernels.best(), new ScalarKernels()}) {
+      for (int threads : new int[] {1, 2, 3}) {
+        try (Engine e = new Engine(kernels, new Workers(threads), new Workspace(true))) {
+          Parameter w1 = Parameter.trainable(random(1, 130, 40));
+          Parameter w2 = Parameter.trainable(random(2, 3, 130));
+          Map<String, Parameter> parameters = new LinkedHashMap<>();
+          parameters.put("w1", w1);
+          parameters.put("w2", w2);
+          AdamW adam = new AdamW(e, parameters, AdamW.Settings.standard());
+          for (int step = 0; step < 5; step++) {
+            try (Pass pass = Pass.training(e, 11, step)) {
+              Var y = mlp(pass, random(100 + step, 301, 40), w1, w2);
+              pass.backward(Ops.meanSquaredError(pass, y, new float[301 * 3]));
+            }
+            adam.clipGradients(0.5);
+            adam.step(0.01);
+          }
+          float[] all = new float[130 * 43];
+          System.arraycopy(w1.value().data(), 0, all, 0, 130 * 40);
+          System.arraycopy(w2.value().data(), 0, all, 130 * 40, 390);
+          results.put(kernels.name() + threads, all);
+        }
+      }
+    }
+    float[] first = results.values().iterator().next();
+    results.forEach((name, r) -> assertThat(r).as(name).isEqualTo(first));
+  }
+
+  @Test
+  void gradientsAccumulateUntilCleared() {
+    try (Engine e = Engine.ofThreads(1)) {
+      Parameter w = Parameter.trainable(random(1, 3, 4));
+      float[][] g = new float[2][];
+      for (int round = 0; round < 2; round++) {
+        try (Pass pass = Pass.gradient(e)) {
+          Var y = Ops.linear(pass, pass.constant(random(2, 5, 4)), w, null);
+          pass.backward(Ops.meanSquaredError(pass, y, new float[15]));
+        }
+        g[round] = w.gradient().toArray();
+      }
+      for (int i = 0; i < 12; i++) {
+        assertThat(g[1][i]).isEqualTo(2 * g[0][i]);
+      }
+      w.clearGradient();
+      assertThat(w.gradient()).isNull();
+    }
+  }
+
+  @Test
+  void packedCopiesFollowTheValue() {
+    Parameter w = Parameter.trainable(random(1, 3, 4));
+    float before = w.packed().panels()[0];
+    w.value().data()[0] = before + 1;
+    w.changed();
+    assertThat(w.packed().panels()[0]).isEqualTo(before + 1);
+    assertThat(w.packedTransposed().panels()[0]).isEqualTo(before + 1);
+    assertThat(w.withTrainable(false).packed()).isSameAs(w.packed());
+  }
+
+  @Test
+  void steadyStepsAllocateNothingMore() {
+    try (Engine e = Engine.ofThreads(2)) {
+      Parameter w1 = Parameter.trainable(random(1, 64, 32));
+      Parameter w2 = Parameter.trainable(random(2, 3, 64));
+      long after = 0;
+      for (int step = 0; step < 20; step++) {
+        try (Pass pass = Pass.training(e, 1, step)) {
+          Var y = mlp(pass, random(step, 100, 32), w1, w2);
+          pass.backward(Ops.meanSquaredError(pass, y, new float[300]));
+        }
+        if (step == 4) {
+          after = e.workspace().allocatedBytes();
+        }
+      }
+      assertThat(e.workspace().allocatedBytes()).isEqualTo(after);
+    }
+  }
+
+  @Test
+  void scopesRecycleInInferenceOnly() {
+    try (Engine e = new Engine(Kernels.best(), new Workers(1), new Workspace(true))) {
+      Parameter w1 = Parameter.frozen(random(1, 8, 4));
+      Parameter w2 = Parameter.frozen(random(2, 3, 8));
+      try (Pass pass = Pass.inference(e)) {
+        Var y = pass.scope(() -> mlp(pass, random(3, 5, 4), w1, w2));
+        float[] expected = y.value().toArray();
+        long bytes = e.workspace().allocatedBytes();
+        Var z = pass.scope(() -> mlp(pass, random(3, 5, 4), w1, w2));
+        assertThat(e.workspace().allocatedBytes()).isLessThanOrEqualTo(bytes + 4 * 64);
+        assertThat(y.value().toArray()).isEqualTo(expected);
+        assertThat(z.value().toArray()).isEqualTo(expected);
+      }
+    }
+  }
+
+  @Test
+  void schedulesAreHuggingFaces() {
+    Schedule s = Schedule.linear(2e-3, 0.06, 250);
+    assertThat(s.at(0)).isZero();
+    assertThat(s.at(5)).isEqualTo(2e-3 * 5 / 15.0);
+    assertThat(s.at(15)).isEqualTo(2e-3);
+    assertThat(s.at(250)).isZero();
+    assertThat(Schedule.constant(3).at(7)).isEqualTo(3);
+  }
+
+  @Test
+  void optimizerStateIsRestored() {
+    try (Engine e = Engine.ofThreads(1)) {
+      float[][] ends = new float[2][];
+      for (int run = 0; run < 2; run++) {
+        Parameter w = Parameter.trainable(random(1, 3, 4));
+        AdamW adam = new AdamW(e, Map.of("w", w), AdamW.Settings.standard());
+        for (int step = 0; step < 6; step++) {
+          if (run == 1 && step == 3) { // as after a restart
+            Map<String, Tensor> saved = new LinkedHashMap<>();
+            adam.state().forEach((k, v) -> saved.put(k, v.copy()));
+            AdamW fresh = new AdamW(e, Map.of("w", w), AdamW.Settings.standard());
+            fresh.restore(saved, adam.steps());
+            assertThatThrownBy(() -> fresh.restore(Map.of(), 0)).hasMessageContaining("w.m");
+            adam = fresh;
+          }
+          try (Pass pass = Pass.gradient(e)) {
+            Var y = Ops.linear(pass, pass.constant(random(step, 5, 4)), w, null);
+            pass.backward(Ops.meanSquaredError(pass, y, new float[15]));
+          }
+          adam.step(0.01);
+        }
+        ends[run] = w.value().toArray();
+      }
+      assertThat(ends[1]).isEqualTo(ends[0]);
+    }
+  }
+}
