@@ -2,4 +2,6 @@
 module tacet.deft {
   requires transitive tacet.peft;
   requires transitive tacet.hardware;
+
+  exports tacet.deft.task;
 }
