@@ -1,4 +1,8 @@
 /** The {@code tacet} command. */
 module tacet.cli {
   requires tacet.deft;
+  requires info.picocli;
+
+  opens tacet.cli to
+      info.picocli;
 }

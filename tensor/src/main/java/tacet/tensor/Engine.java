@@ -14,12 +14,18 @@ public final class Engine implements AutoCloseable {
   private final Kernels kernels;
   private final Workers workers;
   private final Workspace workspace;
+  private final boolean skipsZeros;
 
   /** An engine of explicit parts; it takes over the workers and closes them. */
   public Engine(Kernels kernels, Workers workers, Workspace workspace) {
+    this(kernels, workers, workspace, true);
+  }
+
+  private Engine(Kernels kernels, Workers workers, Workspace workspace, boolean skipsZeros) {
     this.kernels = kernels;
     this.workers = workers;
     this.workspace = workspace;
+    this.skipsZeros = skipsZeros;
   }
 
   /** The best kernels of this machine on the given number of threads. */
@@ -45,6 +51,16 @@ public final class Engine implements AutoCloseable {
   /** The pool of buffers. */
   public Workspace workspace() {
     return workspace;
+  }
+
+  /** Whether products may skip zeros where that is faster; the results are the same. */
+  public boolean skipsZeros() {
+    return skipsZeros;
+  }
+
+  /** This engine, threads and buffers shared, with all products dense: for comparisons. */
+  public Engine alwaysDense() {
+    return new Engine(kernels, workers, workspace, false);
   }
 
   @Override

@@ -37,7 +37,7 @@ public final class MatMul {
    */
   public static void product(
       Engine engine, float[] x, int t, long active, PackedMatrix b, float[] bias, float[] y) {
-    if (active >= 0 && active <= BREAK_EVEN * t * b.k()) {
+    if (engine.skipsZeros() && active >= 0 && active <= BREAK_EVEN * t * b.k()) {
       sparse(engine, x, t, b, bias, y);
     } else {
       dense(engine, x, t, b, bias, y);

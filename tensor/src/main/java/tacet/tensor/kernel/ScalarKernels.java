@@ -299,6 +299,15 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public int countAbove(float[] x, int xo, int n, float threshold) {
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+      count += Math.abs(x[xo + i]) > threshold ? 1 : 0;
+    }
+    return count;
+  }
+
+  @Override
   public void dropout(
       float[] x,
       int xo,

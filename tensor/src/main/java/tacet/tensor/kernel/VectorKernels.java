@@ -418,6 +418,20 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public int countAbove(float[] x, int xo, int n, float threshold) {
+    int count = 0;
+    int i = 0;
+    for (; i + L <= n; i += L) {
+      FloatVector v = FloatVector.fromArray(S, x, xo + i).abs();
+      count += v.compare(VectorOperators.GT, threshold).trueCount();
+    }
+    for (; i < n; i++) {
+      count += Math.abs(x[xo + i]) > threshold ? 1 : 0;
+    }
+    return count;
+  }
+
+  @Override
   public void dropout(
       float[] x,
       int xo,

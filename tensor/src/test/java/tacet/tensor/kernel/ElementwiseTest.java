@@ -115,6 +115,21 @@ class ElementwiseTest {
   }
 
   @Test
+  void countsMagnitudes() {
+    for (int n : Samples.SIZES) {
+      float[] x = Samples.sparse(n, n, 0.4);
+      for (float threshold : new float[] {0, 1e-3f, 0.5f}) {
+        int expected = 0;
+        for (float v : x) {
+          expected += Math.abs(v) > threshold ? 1 : 0;
+        }
+        assertThat(BEST.countAbove(x, 0, n, threshold)).isEqualTo(expected);
+        assertThat(SCALAR.countAbove(x, 0, n, threshold)).isEqualTo(expected);
+      }
+    }
+  }
+
+  @Test
   void surrogatesAndTheirDerivatives() {
     float[] x = Samples.dense(-2, 2, 4001);
     for (Surrogate s : Surrogate.values()) {

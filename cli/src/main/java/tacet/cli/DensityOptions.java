@@ -1,0 +1,53 @@
+package tacet.cli;
+
+import java.util.Locale;
+import picocli.CommandLine.Option;
+import tacet.deft.DensityLoss;
+import tacet.deft.Padding;
+import tacet.tensor.kernel.Surrogate;
+
+/** The density loss on the command line. */
+final class DensityOptions {
+  /** The surrogates, and none. */
+  enum Choice {
+    none,
+    l0,
+    tanh,
+    sigmoid,
+    l1
+  }
+
+  @Option(
+      names = "--surrogate",
+      paramLabel = "NAME",
+      description = "Density loss: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+  private Choice surrogate = Choice.none;
+
+  @Option(names = "--lambda", paramLabel = "X", description = "Weight of the density loss.")
+  private double lambda = 1;
+
+  @Option(names = "--epsilon", paramLabel = "E", description = "Of the l0 surrogate (1e-7).")
+  private Double epsilon;
+
+  @Option(names = "--beta", paramLabel = "B", description = "Of tanh and sigmoid (20).")
+  private Double beta;
+
+  @Option(
+      names = "--padding",
+      paramLabel = "WHICH",
+      description = "Padding tokens in the density: masked or included (default: masked).")
+  private Padding padding = Padding.MASKED;
+
+  private DensityOptions() {}
+
+  /** What was chosen; null for no density loss. */
+  DensityLoss loss() {
+    if (surrogate == Choice.none) {
+      return null;
+    }
+    Surrogate s = Surrogate.valueOf(surrogate.name().toUpperCase(Locale.ROOT));
+    Double given = s == Surrogate.L0 ? epsilon : beta;
+    double parameter = given == null ? DensityLoss.standardParameter(s) : given;
+    return new DensityLoss(s, parameter, lambda, padding);
+  }
+}

@@ -1,0 +1,48 @@
+package tacet.cli;
+
+import java.io.IOException;
+import picocli.CommandLine.Option;
+import tacet.transformer.Activation;
+import tacet.transformer.Surgery;
+import tacet.transformer.TextModel;
+
+/** Which model, and with which activation. */
+final class ModelOptions {
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "MODEL",
+      description = "A Hugging Face directory, or minilm (all-MiniLM-L6-v2, comes with Tacet).")
+  private String model;
+
+  @Option(
+      names = "--activation",
+      paramLabel = "NAME",
+      description = "Put this activation in the place of the model's: relu or gelu.")
+  private String activation;
+
+  private ModelOptions() {}
+
+  ModelSource open() throws IOException {
+    return ModelSource.open(model);
+  }
+
+  /** The classifier of the model, new where the file has no head, with the chosen activation. */
+  TextModel classifier(ModelSource source, int labels, long seed) throws IOException {
+    return withActivation(source.classifier(labels, seed));
+  }
+
+  TextModel withActivation(TextModel m) {
+    return activation == null ? m : withActivation(m, activation);
+  }
+
+  static TextModel withActivation(TextModel m, String name) {
+    Activation chosen = Activation.of(name);
+    return Surgery.replace(m, (path, part) -> part instanceof Activation ? chosen : part);
+  }
+
+  /** The chosen activation; "as in the model" if none was. */
+  String activation() {
+    return activation == null ? "as in the model" : activation;
+  }
+}

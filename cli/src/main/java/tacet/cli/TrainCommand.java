@@ -1,0 +1,275 @@
+package tacet.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import tacet.autograd.Parameter;
+import tacet.deft.Dataset;
+import tacet.deft.DensityLoss;
+import tacet.deft.Evaluator;
+import tacet.deft.Trainer;
+import tacet.deft.report.LogEntry;
+import tacet.deft.report.RunLog;
+import tacet.deft.report.RunMetrics;
+import tacet.deft.task.Example;
+import tacet.deft.task.Task;
+import tacet.peft.AdapterFile;
+import tacet.peft.Lora;
+import tacet.peft.Targets;
+import tacet.tensor.Engine;
+import tacet.transformer.Surgery;
+import tacet.transformer.TextModel;
+import tacet.transformer.checkpoint.Json;
+
+/** {@code tacet train}: fine-tunes a model on a task, with or without the density loss. */
+@Command(
+    name = "train",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = "Fine-tunes a model and writes the adapter, metrics.json and log.jsonl.")
+final class TrainCommand implements Callable<Integer> {
+  /** What is trained. */
+  enum Method {
+    lora,
+    full
+  }
+
+  @Mixin private ModelOptions model;
+  @Mixin private TaskOptions data;
+
+  @Option(
+      names = "--method",
+      paramLabel = "NAME",
+      description = "What is trained: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+  private Method method = Method.lora;
+
+  @Option(names = "--rank", paramLabel = "R", description = "Rank of LoRA (8).")
+  private int rank = 8;
+
+  @Option(names = "--alpha", paramLabel = "A", description = "Scaling of LoRA is A/R (16).")
+  private double alpha = 16;
+
+  @Option(names = "--lora-dropout", paramLabel = "P", description = "Dropout of LoRA (0.1).")
+  private double loraDropout = 0.1;
+
+  @Option(
+      names = "--targets",
+      split = ",",
+      paramLabel = "NAME",
+      description = "Linear layers that get LoRA, by name, or all-linear (query,value).")
+  private List<String> targets = List.of("query", "value");
+
+  @Mixin private DensityOptions density;
+
+  @Option(names = "--train-samples", paramLabel = "N", description = "Use the first N examples.")
+  private int trainSamples = Integer.MAX_VALUE;
+
+  @Option(names = "--epochs", paramLabel = "N", description = "Passes over the data (3).")
+  private int epochs = 3;
+
+  @Option(names = "--batch", paramLabel = "N", description = "Examples per step (32).")
+  private int batch = 32;
+
+  @Option(names = "--lr", paramLabel = "X", description = "Peak learning rate (1e-3).")
+  private double learningRate = 1e-3;
+
+  @Option(names = "--warmup", paramLabel = "X", description = "Share of steps to warm up (0.06).")
+  private double warmUp = 0.06;
+
+  @Option(names = "--weight-decay", paramLabel = "X", description = "Of AdamW (0.01).")
+  private double weightDecay = 0.01;
+
+  @Option(names = "--clip", paramLabel = "X", description = "Largest gradient norm (0: no limit).")
+  private double clip = 0;
+
+  @Option(names = "--seed", paramLabel = "N", description = "Of every random choice (1).")
+  private long seed = 1;
+
+  @Option(names = "--out", required = true, paramLabel = "DIR", description = "Where to write.")
+  private Path out;
+
+  @Option(names = "--resume", description = "Go on from the last checkpoint in --out.")
+  private boolean resume;
+
+  @Mixin private Common common;
+
+  private TrainCommand() {}
+
+  @Override
+  public Integer call() throws IOException {
+    Task task = data.task(seed);
+    DensityLoss loss = density.loss();
+    Progress progress = common.progress();
+    try (Engine engine = common.engine();
+        ModelSource source = model.open()) {
+      List<Example> examples = task.train().read();
+      examples = examples.subList(0, Math.min(trainSamples, examples.size()));
+      Dataset train = Dataset.of(examples, source.tokenizer(), data.maxLength());
+      Dataset dev = Dataset.of(task.dev().read(), source.tokenizer(), data.maxLength());
+      Lora lora =
+          new Lora(
+              rank,
+              alpha,
+              loraDropout,
+              false,
+              targets.equals(List.of(Targets.ALL_LINEAR))
+                  ? Targets.allLinear()
+                  : new Targets(targets, null),
+              List.of("classifier"));
+      TextModel base = model.classifier(source, task.outputs(), seed);
+      TextModel trained =
+          method == Method.lora
+              ? lora.applyTo(base, seed)
+              : Surgery.replaceParameters(base, (path, p) -> p.withTrainable(true));
+      Trainer trainer =
+          new Trainer(
+              engine,
+              trained,
+              task,
+              new Trainer.Settings(
+                  epochs, batch, learningRate, warmUp, weightDecay, clip, seed, loss));
+      Files.createDirectories(out);
+      Path checkpoint = out.resolve("checkpoint.safetensors");
+      long from = resume && Files.exists(checkpoint) ? trainer.restore(checkpoint) : 0;
+      Path logFile = out.resolve("log.jsonl");
+      long start = System.nanoTime();
+      Evaluator.Result result;
+      try (RunLog log = from > 0 ? RunLog.resume(logFile, from) : RunLog.create(logFile)) {
+        result =
+            trainer.run(
+                train,
+                dev,
+                checkpoint,
+                new TrainingProgress(progress, "training", trainer.totalSteps(train), log));
+      }
+      RunMetrics metrics =
+          metrics(task, trained, trainer, result, (System.nanoTime() - start) * 1e-9, source);
+      if (method == Method.lora) {
+        AdapterFile.save(out.resolve("adapter"), trained, lora, "SEQ_CLS", source.name());
+      } else {
+        source.save(out.resolve("model"), trained, task.outputs());
+      }
+      metrics.write(out.resolve("metrics.json"));
+      Summary.print(common, metrics);
+    }
+    return 0;
+  }
+
+  private RunMetrics metrics(
+      Task task,
+      TextModel trained,
+      Trainer trainer,
+      Evaluator.Result result,
+      double seconds,
+      ModelSource source) {
+    Map<String, Parameter> trainable = trainer.trainable();
+    long all = Surgery.count(Surgery.parameters(trained));
+    Map<String, Double> times = new LinkedHashMap<>();
+    times.put("train", seconds);
+    times.put("evaluate", result.seconds());
+    return new RunMetrics(
+        task.name(),
+        method.name(),
+        result.score(),
+        result.metrics(),
+        result.density(),
+        null,
+        Surgery.count(trainable),
+        100.0 * Surgery.count(trainable) / all,
+        times,
+        Machine.peakMemoryMb(),
+        configuration(source));
+  }
+
+  private Json configuration(ModelSource source) {
+    Map<String, Object> c = new LinkedHashMap<>();
+    c.put("model", source.name());
+    c.put("activation", model.activation());
+    c.put("method", method.name());
+    if (method == Method.lora) {
+      c.put("rank", rank);
+      c.put("alpha", alpha);
+      c.put("lora_dropout", loraDropout);
+      c.put("targets", new ArrayList<>(targets));
+    }
+    DensityLoss loss = density.loss();
+    c.put("surrogate", loss == null ? "none" : loss.surrogate().name().toLowerCase(Locale.ROOT));
+    if (loss != null) {
+      c.put("surrogate_parameter", loss.parameter());
+      c.put("lambda", loss.lambda());
+      c.put("padding", loss.padding().name().toLowerCase(Locale.ROOT));
+    }
+    if (trainSamples != Integer.MAX_VALUE) {
+      c.put("train_samples", trainSamples);
+    }
+    c.put("max_length", data.maxLength());
+    c.put("epochs", epochs);
+    c.put("batch", batch);
+    c.put("lr", learningRate);
+    c.put("warmup", warmUp);
+    c.put("weight_decay", weightDecay);
+    c.put("clip", clip);
+    c.put("seed", seed);
+    return Json.of(c);
+  }
+
+  /** Shows training on the terminal and writes it to the log. */
+  static final class TrainingProgress implements Trainer.Listener {
+    private final Progress progress;
+    private final String what;
+    private final long total;
+    private final RunLog log;
+    private final List<LogEntry> entries = new ArrayList<>();
+    private final long start = System.nanoTime();
+    private long first = -1;
+    private String last = "";
+
+    TrainingProgress(Progress progress, String what, long total, RunLog log) {
+      this.progress = progress;
+      this.what = what;
+      this.total = total;
+      this.log = log;
+    }
+
+    @Override
+    public void step(LogEntry.Step e) throws IOException {
+      first = first < 0 ? e.step() - 1 : first;
+      entries.add(e);
+      if (log != null) {
+        log.add(e);
+      }
+      double perStep = (System.nanoTime() - start) * 1e-9 / (e.step() - first);
+      progress.update(
+          what,
+          e.step(),
+          total,
+          perStep * (total - e.step()),
+          String.format(Locale.ROOT, "loss %.3f", e.taskLoss()) + last);
+    }
+
+    @Override
+    public void evaluated(LogEntry.Evaluation e) throws IOException {
+      entries.add(e);
+      if (log != null) {
+        log.add(e);
+      }
+      last =
+          String.format(
+              Locale.ROOT, ", score %.1f, density %.1f %%", e.score(), e.density());
+    }
+
+    /** Everything so far, in order. */
+    List<LogEntry> entries() {
+      return List.copyOf(entries);
+    }
+  }
+}

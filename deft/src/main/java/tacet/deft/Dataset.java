@@ -1,0 +1,140 @@
+package tacet.deft;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import tacet.deft.task.Example;
+import tacet.tensor.RandomStream;
+import tacet.transformer.Batch;
+import tacet.transformer.text.Encoding;
+import tacet.transformer.text.Tokenizer;
+import tacet.transformer.text.Truncation;
+
+/**
+ * Examples as token ids, and the ways to cut them into batches.
+ *
+ * @param items one per example, in file order
+ * @param padId what fills the end of short sequences
+ */
+public record Dataset(List<Item> items, int padId) {
+  /** One example: ids, segments, label. */
+  public record Item(int[] ids, int[] typeIds, double label) {}
+
+  /** Items of a batch, by their number, padded to the longest of them. */
+  public record Cut(int[] numbers, Batch batch, double[] labels) {
+    /** The labels of a classification. */
+    public int[] classes() {
+      return Arrays.stream(labels).mapToInt(l -> (int) l).toArray();
+    }
+
+    /** The targets of a regression. */
+    public float[] targets() {
+      float[] t = new float[labels.length];
+      for (int i = 0; i < t.length; i++) {
+        t[i] = (float) labels[i];
+      }
+      return t;
+    }
+  }
+
+  private static final int BUCKET = 8; // batches whose examples are sorted by length together
+
+  /** Copies the list. */
+  public Dataset {
+    items = List.copyOf(items);
+  }
+
+  /** Tokenises examples, cut to a length with special tokens counted. */
+  public static Dataset of(List<Example> examples, Tokenizer tokenizer, int maxLength) {
+    Truncation cut = Truncation.to(maxLength);
+    List<Item> items = new ArrayList<>(examples.size());
+    for (Example e : examples) {
+      Encoding encoding = tokenizer.encode(e.text(), e.pair(), cut);
+      items.add(new Item(encoding.ids(), encoding.typeIds(), e.label()));
+    }
+    Integer pad = tokenizer.padId();
+    return new Dataset(items, pad == null ? 0 : pad);
+  }
+
+  /** Number of examples. */
+  public int size() {
+    return items.size();
+  }
+
+  /** The first {@code n} examples, or all if there are fewer. */
+  public Dataset first(int n) {
+    return new Dataset(items.subList(0, Math.min(n, items.size())), padId);
+  }
+
+  /** Batches for evaluation: sorted by length, so that little is padded. */
+  public List<Cut> sortedBatches(int batchSize) {
+    Integer[] order = new Integer[size()];
+    Arrays.setAll(order, i -> i);
+    Arrays.sort(order, Comparator.comparingInt(i -> items.get(i).ids.length)); // stable
+    List<Cut> batches = new ArrayList<>();
+    for (int from = 0; from < order.length; from += batchSize) {
+      int[] numbers = new int[Math.min(batchSize, order.length - from)];
+      for (int i = 0; i < numbers.length; i++) {
+        numbers[i] = order[from + i];
+      }
+      batches.add(cut(numbers));
+    }
+    return batches;
+  }
+
+  /**
+   * The batches of one training epoch: examples in random order, {@value #BUCKET} batches at a time
+   * sorted by length before they are cut, and the batches shuffled again. Determined by (seed,
+   * epoch).
+   *
+   * @return the example numbers of each batch
+   */
+  public List<int[]> epoch(int batchSize, long seed, long epoch) {
+    RandomStream random = RandomStream.of(seed, "shuffle", epoch);
+    int[] order = random.permutation(size());
+    List<int[]> batches = new ArrayList<>();
+    int chunk = batchSize * BUCKET;
+    for (int from = 0; from < order.length; from += chunk) {
+      int to = Math.min(order.length, from + chunk);
+      Integer[] sorted = new Integer[to - from];
+      for (int i = from; i < to; i++) {
+        sorted[i - from] = order[i];
+      }
+      Arrays.sort(sorted, Comparator.comparingInt(i -> items.get(i).ids.length));
+      for (int i = 0; i < sorted.length; i += batchSize) {
+        int[] numbers = new int[Math.min(batchSize, sorted.length - i)];
+        for (int j = 0; j < numbers.length; j++) {
+          numbers[j] = sorted[i + j];
+        }
+        batches.add(numbers);
+      }
+    }
+    List<int[]> shuffled = new ArrayList<>(batches.size());
+    for (int i : random.permutation(batches.size())) {
+      shuffled.add(batches.get(i));
+    }
+    return shuffled;
+  }
+
+  /** A batch of the given examples, padded to the longest. */
+  public Cut cut(int[] numbers) {
+    int length = 1;
+    for (int n : numbers) {
+      length = Math.max(length, items.get(n).ids.length);
+    }
+    int[] ids = new int[numbers.length * length];
+    int[] types = new int[ids.length];
+    int[] mask = new int[ids.length];
+    double[] labels = new double[numbers.length];
+    Arrays.fill(ids, padId);
+    for (int b = 0; b < numbers.length; b++) {
+      Item item = items.get(numbers[b]);
+      System.arraycopy(item.ids, 0, ids, b * length, item.ids.length);
+      System.arraycopy(item.typeIds, 0, types, b * length, item.ids.length);
+      Arrays.fill(mask, b * length, b * length + item.ids.length, 1);
+      labels[b] = item.label;
+    }
+    return new Cut(numbers, new Batch(numbers.length, length, ids, types, mask), labels);
+  }
+}

@@ -1,0 +1,53 @@
+package tacet.transformer;
+
+import tacet.tensor.Shape;
+
+/**
+ * Token sequences of one length, padded at the end.
+ *
+ * @param size B, examples
+ * @param length S, tokens per example
+ * @param ids [B, S], row-major
+ * @param typeIds [B, S], segment of each token
+ * @param mask [B, S], 1 for a token, 0 for padding
+ */
+public record Batch(int size, int length, int[] ids, int[] typeIds, int[] mask) {
+  /** Checks that the arrays fit. */
+  public Batch {
+    int n = Math.multiplyExact(size, length);
+    if (ids.length != n || typeIds.length != n || mask.length != n) {
+      throw new IllegalArgumentException(
+          "a batch of " + size + " x " + length + " tokens needs " + n + " ids, types and mask"
+              + " values, got " + ids.length + ", " + typeIds.length + ", " + mask.length);
+    }
+  }
+
+  /** [B, S]. */
+  public Shape shape() {
+    return Shape.of(size, length);
+  }
+
+  /**
+   * What attention adds to the scores of each key: 0 for a token, the most negative float for
+   * padding, so that its probability is exactly 0; null when there is no padding.
+   */
+  public float[] keyBias() {
+    float[] bias = null;
+    for (int i = 0; i < mask.length; i++) {
+      if (mask[i] == 0) {
+        bias = bias == null ? new float[mask.length] : bias;
+        bias[i] = -Float.MAX_VALUE;
+      }
+    }
+    return bias;
+  }
+
+  /** Number of tokens that are not padding, per example. */
+  public int[] lengths() {
+    int[] n = new int[size];
+    for (int i = 0; i < mask.length; i++) {
+      n[i / length] += mask[i];
+    }
+    return n;
+  }
+}

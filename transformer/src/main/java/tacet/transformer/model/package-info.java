@@ -1,0 +1,2 @@
+/** The architectures, one file each. */
+package tacet.transformer.model;
