@@ -1,14 +1,11 @@
 package tacet.transformer.checkpoint;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.CodingErrorAction;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,16 +25,14 @@ import java.util.Map;
  * }</pre>
  */
 public final class Json {
-  private static final int MAX_DEPTH = 200;
+  private static final long MAX_FILE_BYTES = 512L << 20;
 
   private final Object value;
-  private final String file;
-  private final String path;
+  private final Place place;
 
-  private Json(Object value, String file, String path) {
+  private Json(Object value, Place place) {
     this.value = value;
-    this.file = file;
-    this.path = path;
+    this.place = place;
   }
 
   // ---------------------------------------------------------------- reading
@@ -45,44 +40,37 @@ public final class Json {
   /**
    * Reads a UTF-8 file.
    *
-   * @throws FormatException if it is not JSON or not UTF-8
+   * @throws FormatException if it is not JSON, not UTF-8 or larger than 512 MiB
    * @throws IOException if it cannot be read
    */
   public static Json read(Path file) throws IOException {
+    long size = Files.size(file);
+    if (!Files.isRegularFile(file)) {
+      throw new FormatException(file.toString(), "not a regular file");
+    }
+    if (size > MAX_FILE_BYTES) {
+      throw new FormatException(
+          file.toString(), size + " bytes are too many for JSON; the limit is " + MAX_FILE_BYTES);
+    }
     return parse(Files.readAllBytes(file), file.toString());
   }
 
   /** Parses UTF-8 bytes; {@code name} stands for them in error messages. */
   public static Json parse(byte[] utf8, String name) throws FormatException {
-    try {
-      String text =
-          StandardCharsets.UTF_8
-              .newDecoder()
-              .onMalformedInput(CodingErrorAction.REPORT)
-              .onUnmappableCharacter(CodingErrorAction.REPORT)
-              .decode(ByteBuffer.wrap(utf8))
-              .toString();
-      return parse(text, name);
-    } catch (CharacterCodingException e) {
-      throw new FormatException(name, "not valid UTF-8", e);
-    }
+    return parse(Utf8.decode(utf8, name), name);
   }
 
   /** Parses text; {@code name} stands for it in error messages. */
   public static Json parse(String text, String name) throws FormatException {
-    Parser p = new Parser(text, name);
-    p.space();
-    Json j = p.value("$", 0);
-    p.space();
-    if (p.at < text.length()) {
-      throw p.error("unexpected text after the value");
-    }
+    JsonScanner in = new JsonScanner(text, name);
+    Json j = value(in, new Place(null, name), 0);
+    in.end();
     return j;
   }
 
   /** Wraps Java values (maps, lists, strings, numbers, booleans, null, {@code Json}) for writing. */
   public static Json of(Object value) {
-    return new Json(unwrap(value), "(new)", "$");
+    return new Json(unwrap(value), new Place(null, "(new)"));
   }
 
   private static Object unwrap(Object v) {
@@ -140,7 +128,7 @@ public final class Json {
 
   /** The error of a value that does not fit, naming file and path. */
   public FormatException error(String problem) {
-    return new FormatException(file, path + ": " + problem);
+    return new FormatException(place.file(), place.path() + ": " + problem);
   }
 
   /** Whether this is the literal {@code null}. */
@@ -348,7 +336,8 @@ public final class Json {
     }
   }
 
-  private static void quote(StringBuilder sb, String s) {
+  /** Appends a string with its quotes and escapes. */
+  static void quote(StringBuilder sb, String s) {
     sb.append('"');
     for (int i = 0; i < s.length(); i++) {
       char c = s.charAt(i);
@@ -360,7 +349,7 @@ public final class Json {
         case '\t' -> sb.append("\\t");
         default -> {
           if (c < 0x20 || Character.isSurrogate(c) && !paired(s, i)) {
-            sb.append(String.format("\\u%04x", (int) c));
+            sb.append("\\u").append(HexFormat.of().toHexDigits(c));
           } else {
             sb.append(c);
           }
@@ -377,218 +366,85 @@ public final class Json {
         : i > 0 && Character.isHighSurrogate(s.charAt(i - 1));
   }
 
-  // ---------------------------------------------------------------- parser
+  // ---------------------------------------------------------------- parsing
 
-  private static final class Parser {
-    private final String text;
-    private final String file;
-    private int at;
+  private static Json value(JsonScanner in, Place place, int depth) throws FormatException {
+    in.checkDepth(depth);
+    Object v =
+        switch (in.next()) {
+          case '{' -> object(in, place, depth);
+          case '[' -> array(in, place, depth);
+          case '"' -> in.string();
+          case 't' -> word(in, "true", Boolean.TRUE);
+          case 'f' -> word(in, "false", Boolean.FALSE);
+          case 'n' -> word(in, "null", null);
+          case -1 -> throw in.error("the text ends where a value is expected");
+          default -> number(in.number());
+        };
+    return new Json(v, place);
+  }
 
-    Parser(String text, String file) {
-      this.text = text;
-      this.file = file;
-    }
+  private static Object word(JsonScanner in, String word, Object meaning) throws FormatException {
+    in.word(word);
+    return meaning;
+  }
 
-    FormatException error(String problem) {
-      int line = 1;
-      int column = 1;
-      for (int i = 0; i < Math.min(at, text.length()); i++) {
-        column = text.charAt(i) == '\n' ? 1 : column + 1;
-        line += text.charAt(i) == '\n' ? 1 : 0;
-      }
-      return new FormatException(
-          file, "not valid JSON at line " + line + ", column " + column + ": " + problem);
-    }
-
-    void space() {
-      while (at < text.length() && " \t\r\n".indexOf(text.charAt(at)) >= 0) {
-        at++;
-      }
-    }
-
-    Json value(String path, int depth) throws FormatException {
-      if (depth > MAX_DEPTH) {
-        throw error("nested deeper than " + MAX_DEPTH);
-      }
-      if (at >= text.length()) {
-        throw error("the text ends where a value is expected");
-      }
-      char c = text.charAt(at);
-      Object v =
-          switch (c) {
-            case '{' -> object(path, depth);
-            case '[' -> array(path, depth);
-            case '"' -> string();
-            case 't' -> word("true", Boolean.TRUE);
-            case 'f' -> word("false", Boolean.FALSE);
-            case 'n' -> word("null", null);
-            default -> number();
-          };
-      return new Json(v, file, path);
-    }
-
-    private Object word(String w, Object v) throws FormatException {
-      if (!text.startsWith(w, at)) {
-        throw error("unknown word");
-      }
-      at += w.length();
-      return v;
-    }
-
-    private Map<String, Json> object(String path, int depth) throws FormatException {
-      Map<String, Json> m = new LinkedHashMap<>();
-      at++;
-      space();
-      if (peek() == '}') {
-        at++;
-        return Collections.unmodifiableMap(m);
-      }
-      while (true) {
-        if (peek() != '"') {
-          throw error("expected a quoted key");
-        }
-        String key = string();
-        space();
-        expect(':');
-        space();
-        if (m.put(key, value(path + "." + key, depth + 1)) != null) {
-          throw error("duplicate key \"" + key + "\"");
-        }
-        space();
-        if (peek() == '}') {
-          at++;
-          return Collections.unmodifiableMap(m);
-        }
-        expect(',');
-        space();
+  private static Map<String, Json> object(JsonScanner in, Place place, int depth)
+      throws FormatException {
+    Map<String, Json> members = new LinkedHashMap<>();
+    in.expect('{');
+    for (boolean more = !in.take('}'); more; more = in.another('}')) {
+      String key = in.key();
+      if (members.put(key, value(in, new Place(place, key), depth + 1)) != null) {
+        throw in.error("duplicate key \"" + key + "\"");
       }
     }
+    return Collections.unmodifiableMap(members);
+  }
 
-    private List<Json> array(String path, int depth) throws FormatException {
-      List<Json> l = new ArrayList<>();
-      at++;
-      space();
-      if (peek() == ']') {
-        at++;
-        return Collections.unmodifiableList(l);
-      }
-      while (true) {
-        l.add(value(path + "[" + l.size() + "]", depth + 1));
-        space();
-        if (peek() == ']') {
-          at++;
-          return Collections.unmodifiableList(l);
-        }
-        expect(',');
-        space();
+  private static List<Json> array(JsonScanner in, Place place, int depth) throws FormatException {
+    List<Json> elements = new ArrayList<>();
+    in.expect('[');
+    for (boolean more = !in.take(']'); more; more = in.another(']')) {
+      elements.add(value(in, new Place(place, elements.size()), depth + 1));
+    }
+    return Collections.unmodifiableList(elements);
+  }
+
+  private static Number number(String text) {
+    boolean integer = text.length() < 20 && text.chars().noneMatch(c -> ".eE".indexOf(c) >= 0);
+    if (integer) {
+      try {
+        return Long.valueOf(text);
+      } catch (NumberFormatException e) {
+        return Double.valueOf(text); // more than 63 bits
       }
     }
+    return Double.valueOf(text);
+  }
 
-    private int peek() {
-      return at < text.length() ? text.charAt(at) : -1;
+  /**
+   * Where a value stands, kept as a chain because the text of it is needed only for an error.
+   *
+   * @param parent the place of the object or array around it; null for the outermost value
+   * @param key member name or array index; the file's name for the outermost value
+   */
+  private record Place(Place parent, Object key) {
+    String file() {
+      Place p = this;
+      while (p.parent != null) {
+        p = p.parent;
+      }
+      return p.key.toString();
     }
 
-    private void expect(char c) throws FormatException {
-      if (peek() != c) {
-        throw error("expected '" + c + "'");
+    /** For example {@code $.vocab[3]}. */
+    String path() {
+      StringBuilder sb = new StringBuilder();
+      for (Place p = this; p.parent != null; p = p.parent) {
+        sb.insert(0, p.key instanceof Integer ? "[" + p.key + "]" : "." + p.key);
       }
-      at++;
-    }
-
-    private String string() throws FormatException {
-      int start = ++at;
-      while (at < text.length() && text.charAt(at) >= 0x20 && "\"\\".indexOf(text.charAt(at)) < 0) {
-        at++;
-      }
-      if (peek() == '"') { // no escapes: the common case
-        return text.substring(start, at++);
-      }
-      StringBuilder sb = new StringBuilder(text.substring(start, at));
-      while (true) {
-        int c = peek();
-        at++;
-        if (c == '"') {
-          return sb.toString();
-        }
-        if (c < 0x20) {
-          at--;
-          throw error(c < 0 ? "unterminated string" : "control character in a string");
-        }
-        if (c != '\\') {
-          sb.append((char) c);
-          continue;
-        }
-        int e = peek();
-        at++;
-        switch (e) {
-          case '"', '\\', '/' -> sb.append((char) e);
-          case 'b' -> sb.append('\b');
-          case 'f' -> sb.append('\f');
-          case 'n' -> sb.append('\n');
-          case 'r' -> sb.append('\r');
-          case 't' -> sb.append('\t');
-          case 'u' -> sb.append(hex4());
-          default -> throw error("unknown escape");
-        }
-      }
-    }
-
-    private char hex4() throws FormatException {
-      int v = 0;
-      for (int i = 0; i < 4; i++) {
-        int d = peek() < 0 || peek() > 'f' ? -1 : Character.digit(peek(), 16);
-        if (d < 0) {
-          throw error("expected four hexadecimal digits");
-        }
-        v = v << 4 | d;
-        at++;
-      }
-      return (char) v;
-    }
-
-    private Number number() throws FormatException {
-      int start = at;
-      if (peek() == '-') {
-        at++;
-      }
-      int first = at;
-      digits();
-      if (at - first > 1 && text.charAt(first) == '0') {
-        throw error("a number must not begin with 0");
-      }
-      boolean integer = true;
-      if (peek() == '.') {
-        integer = false;
-        at++;
-        digits();
-      }
-      if (peek() == 'e' || peek() == 'E') {
-        integer = false;
-        at++;
-        if (peek() == '+' || peek() == '-') {
-          at++;
-        }
-        digits();
-      }
-      String s = text.substring(start, at);
-      if (integer && s.length() < 20) {
-        try {
-          return Long.valueOf(s);
-        } catch (NumberFormatException e) {
-          return Double.valueOf(s); // more than 63 bits
-        }
-      }
-      return Double.valueOf(s);
-    }
-
-    private void digits() throws FormatException {
-      int start = at;
-      while (peek() >= '0' && peek() <= '9') {
-        at++;
-      }
-      if (at == start) {
-        throw error("unexpected character");
-      }
+      return sb.insert(0, '$').toString();
     }
   }
 }
