@@ -3,4 +3,5 @@ module tacet.transformer {
   requires transitive tacet.autograd;
 
   exports tacet.transformer.checkpoint;
+  exports tacet.transformer.text;
 }
