@@ -333,10 +333,7 @@ public final class ActivationTrace {
       BitMatrix[] layers = new BitMatrix[words.length];
       Arrays.setAll(layers, l -> new BitMatrix(rowsAfter, header.neurons(), words[l]));
       return new ActivationTrace(
-          header,
-          Arrays.copyOf(recorded, sequences),
-          Arrays.copyOf(valid, sequences),
-          layers);
+          header, Arrays.copyOf(recorded, sequences), Arrays.copyOf(valid, sequences), layers);
     }
 
     private int capacity(long needed) {

@@ -217,8 +217,7 @@ public final class BitMatrix {
 
   /** A copy of rows {@code from} (inclusive) to {@code to} (exclusive). */
   public BitMatrix slice(int from, int to) {
-    return new BitMatrix(
-        to - from, columns, Arrays.copyOfRange(words, from * stride, to * stride));
+    return new BitMatrix(to - from, columns, Arrays.copyOfRange(words, from * stride, to * stride));
   }
 
   /** The words, row after row, at least as many as needed. Not a copy. */

@@ -27,8 +27,7 @@ public record EncoderEnergy(
       new EncoderEnergy(768, 3072, 12, 12, 50265, 514, 1);
 
   /** BERT-base, uncased. */
-  public static final EncoderEnergy BERT_BASE =
-      new EncoderEnergy(768, 3072, 12, 12, 30522, 512, 2);
+  public static final EncoderEnergy BERT_BASE = new EncoderEnergy(768, 3072, 12, 12, 30522, 512, 2);
 
   private static final int LABELS = 2;
 
@@ -62,7 +61,8 @@ public record EncoderEnergy(
     /** @throws IllegalArgumentException if a number is out of its range */
     public Batch {
       if (extra < 0 || sequences < 1 || !(valid >= 0 && valid <= length)) {
-        throw new IllegalArgumentException("impossible batch: " + valid + " of " + length + " tokens");
+        throw new IllegalArgumentException(
+            "impossible batch: " + valid + " of " + length + " tokens");
       }
       if (!(density >= 0 && density <= 1)) {
         throw new IllegalArgumentException("density must be a fraction in 0..1, not " + density);
@@ -126,8 +126,10 @@ public record EncoderEnergy(
 
     void embeddings() {
       Count ids = tokens(1);
-      meter.embedding("embeddings.word", ids, tokens(hidden), Count.dense((double) vocabulary * hidden));
-      meter.embedding("embeddings.position", ids, tokens(hidden), Count.dense((double) positions * hidden));
+      meter.embedding(
+          "embeddings.word", ids, tokens(hidden), Count.dense((double) vocabulary * hidden));
+      meter.embedding(
+          "embeddings.position", ids, tokens(hidden), Count.dense((double) positions * hidden));
       meter.embedding(
           "embeddings.type", tokens(1, 0), tokens(hidden), Count.dense((double) types * hidden));
       normAndDropout("embeddings.");
@@ -140,7 +142,12 @@ public record EncoderEnergy(
       Count probabilities = probabilities();
       meter.dropout(prefix + "dropout", Site.ATTENTION_PROBABILITIES, probabilities, probabilities);
       linear(
-          prefix + "output.dense", Site.ATTENTION_OUTPUT, tokens(hidden), hidden, tokens(hidden), hidden);
+          prefix + "output.dense",
+          Site.ATTENTION_OUTPUT,
+          tokens(hidden),
+          hidden,
+          tokens(hidden),
+          hidden);
       normAndDropout(prefix + "output.");
     }
 

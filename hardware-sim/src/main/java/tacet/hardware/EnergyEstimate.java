@@ -39,8 +39,7 @@ public record EnergyEstimate(
     }
 
     private Savings plus(Savings s) {
-      return new Savings(
-          padding + s.padding, mlp + s.mlp, weights + s.weights, other + s.other);
+      return new Savings(padding + s.padding, mlp + s.mlp, weights + s.weights, other + s.other);
     }
 
     private Savings times(double factor) {
@@ -64,12 +63,12 @@ public record EnergyEstimate(
       Savings out =
           zeros(call, c, c.outputs() - c.outputsNonZero(), paddedOutputZeros(call, unpadded));
       inputZeros = inputZeros.plus(in);
-      traffic =
-          traffic.plus(in).plus(out).plus(weights(c.parameters() - c.parametersNonZero()));
+      traffic = traffic.plus(in).plus(out).plus(weights(c.parameters() - c.parametersNonZero()));
       if (c.computations() > 0) {
-        double left = options.fraction() == EnergyModel.ComputeFraction.EFFECTUAL
-            ? c.effectual() / c.computations()
-            : c.parameterDensity() * c.inputDensity();
+        double left =
+            options.fraction() == EnergyModel.ComputeFraction.EFFECTUAL
+                ? c.effectual() / c.computations()
+                : c.parameterDensity() * c.inputDensity();
         remaining += left * c.computations();
         compute = compute.plus(computeSavings(c, left, in).times(c.computations()));
       }

@@ -124,7 +124,8 @@ public final class EnergyMeter {
             ? 0
             : macsPerElement * input.nonZero() * weight.nonZero() / weight.elements();
     double all = Double.isNaN(effectual) ? expected : effectual;
-    // The unpadded share of an exact count is not known here: scale it by the share of non-zero inputs.
+    // The unpadded share of an exact count is not known here: scale it by the share of non-zero
+    // inputs.
     Count valid = input.unpadded();
     double share = input.nonZero() == 0 ? 0 : valid.nonZero() / input.nonZero();
     Count parameters = weight.plus(bias);
@@ -148,7 +149,12 @@ public final class EnergyMeter {
         name,
         Kind.EMBEDDING,
         Site.OTHER,
-        counters(ids, output, rows ? table.plus(Count.of(output.elements(), output.nonZero())) : table, 0, 0),
+        counters(
+            ids,
+            output,
+            rows ? table.plus(Count.of(output.elements(), output.nonZero())) : table,
+            0,
+            0),
         counters(ids.unpadded(), valid, rows ? table.plus(valid) : table, 0, 0));
   }
 
@@ -201,8 +207,7 @@ public final class EnergyMeter {
       double computations) {
     Count valid = input.unpadded();
     double share = input.elements() == 0 ? 1 : valid.elements() / input.elements();
-    Counters all =
-        counters(input, output, parameters, computations, computations * density(input));
+    Counters all = counters(input, output, parameters, computations, computations * density(input));
     Counters unpadded =
         counters(
             valid,
@@ -233,7 +238,8 @@ public final class EnergyMeter {
    */
   public EnergyEstimate estimate(Options options) {
     if (!current.isEmpty()) {
-      throw new IllegalStateException("call endBatch() first: " + current.size() + " calls pending");
+      throw new IllegalStateException(
+          "call endBatch() first: " + current.size() + " calls pending");
     }
     List<EnergyEstimate> parts = new ArrayList<>();
     List<LeafCall> pooled = new ArrayList<>();
@@ -248,9 +254,7 @@ public final class EnergyMeter {
       throw new IllegalStateException("no module counted in scope " + options.scope());
     }
     EnergyEstimate whole = EnergyEstimate.of(merge(pooled), options);
-    return options.aggregation() == Aggregation.POOLED
-        ? whole
-        : whole.withMeanOf(parts);
+    return options.aggregation() == Aggregation.POOLED ? whole : whole.withMeanOf(parts);
   }
 
   private static boolean counts(LeafCall call, Options options) {

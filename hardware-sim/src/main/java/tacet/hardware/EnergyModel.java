@@ -40,7 +40,8 @@ public record EnergyModel(double dram, double mac, float threshold) {
       case 16 -> 0x1p-30f;
       case 8 -> 0x1p-14f;
       default ->
-          throw new IllegalArgumentException("no zero threshold for " + bits + " bits; use 32, 16 or 8");
+          throw new IllegalArgumentException(
+              "no zero threshold for " + bits + " bits; use 32, 16 or 8");
     };
   }
 

@@ -192,8 +192,7 @@ final class TraceFile {
       }
       ActivationTrace.Header header;
       try {
-        header =
-            new ActivationTrace.Header(model, task, method, seed, threshold, neurons, layers);
+        header = new ActivationTrace.Header(model, task, method, seed, threshold, neurons, layers);
       } catch (IllegalArgumentException e) {
         throw bad(e.getMessage());
       }
@@ -230,8 +229,7 @@ final class TraceFile {
       return bits;
     }
 
-    private void readBlock(BitMatrix bits, int from, int to, Inflater inflater)
-        throws IOException {
+    private void readBlock(BitMatrix bits, int from, int to, Inflater inflater) throws IOException {
       int width = (bits.columns() + 7) / 8;
       byte[] raw = new byte[(to - from) * width];
       long start = offset;
@@ -316,7 +314,8 @@ final class TraceFile {
       } catch (NumberFormatException e) {
         // Reported below, like a number out of range.
       }
-      throw bad(key + " must be an integer in " + min + ".." + max + ", not '" + abbreviate(text) + "'");
+      throw bad(
+          key + " must be an integer in " + min + ".." + max + ", not '" + abbreviate(text) + "'");
     }
 
     private float threshold(String text) throws FormatException {

@@ -153,7 +153,8 @@ class ActivationTraceTest {
             + "recorded=2000000000\nvalid=1\n";
     var crc = new java.util.zip.CRC32();
     crc.update(text.getBytes(StandardCharsets.UTF_8));
-    Files.writeString(file, text + String.format(java.util.Locale.ROOT, "crc=%08x\n", crc.getValue()));
+    Files.writeString(
+        file, text + String.format(java.util.Locale.ROOT, "crc=%08x\n", crc.getValue()));
     assertThatThrownBy(() -> ActivationTrace.read(file))
         .isInstanceOf(FormatException.class)
         .hasMessageContaining("truncated");

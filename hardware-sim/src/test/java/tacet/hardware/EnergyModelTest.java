@@ -70,8 +70,7 @@ class EnergyModelTest {
 
   @Test
   void t2SummedPerLayer() {
-    EnergyEstimate e =
-        twoLayers(Dialect.SPONGE).estimate(LEAVES.with(ComputeFraction.PER_LAYER));
+    EnergyEstimate e = twoLayers(Dialect.SPONGE).estimate(LEAVES.with(ComputeFraction.PER_LAYER));
     // 35119.98 + 21450 + 23418.5
     assertThat(e.optimised()).isCloseTo(79988.48, within(1e-9));
     assertThat(e.ratio()).isCloseTo(0.6944457, within(1e-7));
@@ -80,7 +79,8 @@ class EnergyModelTest {
   @Test
   void t2CountedEffectual() {
     EnergyMeter meter = new EnergyMeter(Dialect.SPONGE);
-    // Row 1 has x0, x2 (1*2 + 2*2 non-zero weights in columns 0 and 2), row 2 has x2: 2 + 2 + 2 = 6 of 24.
+    // Row 1 has x0, x2 (1*2 + 2*2 non-zero weights in columns 0 and 2), row 2 has x2: 2 + 2 + 2 = 6
+    // of 24.
     meter.linear("0", Site.MLP_IN, count(X), 4, count(Y), count(W), count(B), 6);
     meter.endBatch();
     EnergyEstimate e = meter.estimate(LEAVES.with(ComputeFraction.EFFECTUAL));
@@ -160,7 +160,9 @@ class EnergyModelTest {
         EnergyEstimate after = random(fewer).estimate(LEAVES.with(fraction));
         String what = "seed " + seed + ", " + fraction;
         assertThat(after.unoptimised()).as(what).isEqualTo(before.unoptimised());
-        assertThat(after.optimised()).as(what).isLessThanOrEqualTo(before.optimised() * (1 + 1e-12));
+        assertThat(after.optimised())
+            .as(what)
+            .isLessThanOrEqualTo(before.optimised() * (1 + 1e-12));
         assertThat(before.ratio() > 1 - 1e-12).as(what).isEqualTo(!zeros);
         assertThat(after.savings().sum()).as(what).isCloseTo(1 - after.ratio(), within(1e-12));
       }
@@ -183,7 +185,8 @@ class EnergyModelTest {
     Count columns = Count.of(200, 120).withPadding(80, 0);
     meter.dropout("probabilities", Site.ATTENTION_PROBABILITIES, columns, columns);
     meter.activation("act", Site.MLP_ACTIVATION, Count.dense(100), half);
-    meter.leaf("norm", Kind.NORM, Site.OTHER, Count.dense(10), Count.dense(10), Count.of(20, 15), 0);
+    meter.leaf(
+        "norm", Kind.NORM, Site.OTHER, Count.dense(10), Count.dense(10), Count.of(20, 15), 0);
     meter.endBatch();
     EnergyEstimate e = meter.estimate(LEAVES);
     double all = 400 + 200 + 40;
@@ -242,7 +245,8 @@ class EnergyModelTest {
     assertThatThrownBy(() -> meter.estimate(LEAVES)).hasMessageContaining("endBatch");
     assertThatThrownBy(() -> Count.of(3, 4)).hasMessageContaining("contradictory");
     assertThatThrownBy(() -> Count.of(Double.NaN, 0)).hasMessageContaining("contradictory");
-    assertThatThrownBy(() -> Count.of(4, 4).withPadding(2, 1)).hasMessageContaining("contradictory");
+    assertThatThrownBy(() -> Count.of(4, 4).withPadding(2, 1))
+        .hasMessageContaining("contradictory");
   }
 
   @Test
