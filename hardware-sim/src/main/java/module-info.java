@@ -1,2 +1,4 @@
 /** Activation traces, the energy-ratio model and zero-skipping accelerator simulators. */
-module tacet.hardware {}
+module tacet.hardware {
+  exports tacet.hardware;
+}
