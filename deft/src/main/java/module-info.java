@@ -3,5 +3,7 @@ module tacet.deft {
   requires transitive tacet.peft;
   requires transitive tacet.hardware;
 
+  exports tacet.deft;
+  exports tacet.deft.report;
   exports tacet.deft.task;
 }

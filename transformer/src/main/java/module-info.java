@@ -2,6 +2,8 @@
 module tacet.transformer {
   requires transitive tacet.autograd;
 
+  exports tacet.transformer;
   exports tacet.transformer.checkpoint;
+  exports tacet.transformer.model;
   exports tacet.transformer.text;
 }

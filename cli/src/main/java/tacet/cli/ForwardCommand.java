@@ -16,7 +16,6 @@ import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
 import tacet.deft.DensityLoss;
-import tacet.deft.DensityMeter;
 import tacet.deft.Padding;
 import tacet.peft.AdapterFile;
 import tacet.tensor.Engine;
@@ -76,7 +75,7 @@ final class ForwardCommand implements Callable<Integer> {
       TextModel base =
           model.withActivation(
               source.hasHead() || adapter != null
-                  ? source.classifier(labelsOf(source), 0)
+                  ? source.classifier(source.labels(), 0)
                   : source.encoder());
       Map<String, Parameter> named; // by the names of the file whose parameters they are
       TextModel m;
@@ -93,10 +92,6 @@ final class ForwardCommand implements Callable<Integer> {
       writer.write(output);
     }
     return 0;
-  }
-
-  private static int labelsOf(ModelSource source) throws IOException {
-    return source.labels();
   }
 
   private void run(
@@ -159,8 +154,7 @@ final class ForwardCommand implements Callable<Integer> {
     int f = activation.shape().last();
     double[] shares = new double[batch.size() * batch.length()];
     for (int t = 0; t < shares.length; t++) {
-      shares[t] =
-          kernels.countAbove(activation.value().data(), t * f, f, 0) / (double) f;
+      shares[t] = kernels.countAbove(activation.value().data(), t * f, f, 0) / (double) f;
     }
     return shares;
   }
@@ -182,9 +176,8 @@ final class ForwardCommand implements Callable<Integer> {
     TensorInfo info = in.info("labels");
     int examples = logits.shape().rows();
     boolean regression = logits.shape().last() == 1;
-    if (info.dims().length == 0 || info.dims()[0] != examples) {
-      throw new UserException(
-          inputs + ": labels must be one per example, " + examples + " here");
+    if (info.dims().isEmpty() || info.dims().get(0) != examples) {
+      throw new UserException(inputs + ": labels must be one per example, " + examples + " here");
     }
     if (regression) {
       return Ops.meanSquaredError(pass, logits, in.read("labels").toArray());
@@ -204,10 +197,15 @@ final class ForwardCommand implements Callable<Integer> {
       if (in.names().contains(name)) {
         if (!in.read(name).shape().equals(shape)) {
           throw new UserException(
-              inputs + ": " + name + " has shape " + in.read(name).shape() + ", input_ids " + shape);
+              inputs
+                  + ": "
+                  + name
+                  + " has shape "
+                  + in.read(name).shape()
+                  + ", input_ids "
+                  + shape);
         }
-        values =
-            Arrays.stream(in.readLongs(name)).mapToInt(Math::toIntExact).toArray();
+        values = Arrays.stream(in.readLongs(name)).mapToInt(Math::toIntExact).toArray();
       } else if (name.equals("attention_mask")) {
         Arrays.fill(values, 1);
       }

@@ -27,7 +27,10 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     subcommands = {
-      DemoCommand.class, TrainCommand.class, EvaluateCommand.class, ForwardCommand.class
+      DemoCommand.class,
+      TrainCommand.class,
+      EvaluateCommand.class,
+      ForwardCommand.class
     })
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;

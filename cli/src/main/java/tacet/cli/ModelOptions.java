@@ -41,6 +41,11 @@ final class ModelOptions {
     return Surgery.replace(m, (path, part) -> part instanceof Activation ? chosen : part);
   }
 
+  /** The chosen activation, or null. */
+  String chosen() {
+    return activation;
+  }
+
   /** The chosen activation; "as in the model" if none was. */
   String activation() {
     return activation == null ? "as in the model" : activation;

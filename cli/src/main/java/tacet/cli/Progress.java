@@ -51,7 +51,13 @@ final class Progress {
           String.format(
               Locale.ROOT,
               "%-10s %s%s %d/%d  %s%s",
-              what, "━".repeat(full), "─".repeat(WIDTH - full), done, total, detail, left);
+              what,
+              "━".repeat(full),
+              "─".repeat(WIDTH - full),
+              done,
+              total,
+              detail,
+              left);
       err.print("\r" + line + " ".repeat(Math.max(0, drawn - line.length())));
       drawn = line.length();
       if (end) {

@@ -23,9 +23,12 @@ final class Summary {
         m.density().included(),
         m.density().threshold().get("1e-3"));
     out.printf(
-        Locale.ROOT, "%-12s %8d      (%.2f %%)%n", "trainable", m.trainable(), m.trainablePercent());
-    m.seconds()
-        .forEach((name, v) -> out.printf(Locale.ROOT, "%-12s %8.1f s%n", name + " time", v));
+        Locale.ROOT,
+        "%-12s %8d      (%.2f %%)%n",
+        "trainable",
+        m.trainable(),
+        m.trainablePercent());
+    m.seconds().forEach((name, v) -> out.printf(Locale.ROOT, "%-12s %8.1f s%n", name + " time", v));
     out.printf(Locale.ROOT, "%-12s %8.0f MiB%n", "peak memory", m.peakMemoryMb());
   }
 }

@@ -15,8 +15,9 @@ final class TaskOptions {
       names = "--task",
       required = true,
       paramLabel = "TASK",
-      description = "A GLUE task (SST-2, CoLA, MRPC, QQP, STS-B, MNLI, QNLI, RTE), or reviews"
-          + " (built in).")
+      description =
+          "A GLUE task (SST-2, CoLA, MRPC, QQP, STS-B, MNLI, QNLI, RTE), or reviews"
+              + " (built in).")
   private String task;
 
   @Option(
@@ -43,7 +44,11 @@ final class TaskOptions {
     }
     if (!Glue.has(task)) {
       throw new UserException(
-          "--task " + task + " is not known; choose one of " + Glue.names() + " or "
+          "--task "
+              + task
+              + " is not known; choose one of "
+              + Glue.names()
+              + " or "
               + SyntheticReviews.NAME);
     }
     if (data == null) {

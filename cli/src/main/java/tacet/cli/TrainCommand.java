@@ -156,7 +156,7 @@ final class TrainCommand implements Callable<Integer> {
       if (method == Method.lora) {
         AdapterFile.save(out.resolve("adapter"), trained, lora, "SEQ_CLS", source.name());
       } else {
-        source.save(out.resolve("model"), trained, task.outputs());
+        source.save(out.resolve("model"), trained, task.outputs(), model.chosen());
       }
       metrics.write(out.resolve("metrics.json"));
       Summary.print(common, metrics);
@@ -262,9 +262,7 @@ final class TrainCommand implements Callable<Integer> {
       if (log != null) {
         log.add(e);
       }
-      last =
-          String.format(
-              Locale.ROOT, ", score %.1f, density %.1f %%", e.score(), e.density());
+      last = String.format(Locale.ROOT, ", score %.1f, density %.1f %%", e.score(), e.density());
     }
 
     /** Everything so far, in order. */

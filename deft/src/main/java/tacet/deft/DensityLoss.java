@@ -71,8 +71,7 @@ public record DensityLoss(Surrogate surrogate, double parameter, double lambda, 
     }
 
     private void see(Pass pass, Var activation) {
-      layers.add(
-          DensityOps.density(pass, activation, surrogate, (float) parameter, weights));
+      layers.add(DensityOps.density(pass, activation, surrogate, (float) parameter, weights));
     }
 
     /** The mean over the layers seen so far, without λ: a scalar. */

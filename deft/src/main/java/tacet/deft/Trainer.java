@@ -93,8 +93,7 @@ public final class Trainer {
       throw new IllegalArgumentException("the model has no trainable parameters");
     }
     this.optimizer =
-        new AdamW(
-            engine, trainable, new AdamW.Settings(0.9, 0.999, 1e-8, settings.weightDecay));
+        new AdamW(engine, trainable, new AdamW.Settings(0.9, 0.999, 1e-8, settings.weightDecay));
   }
 
   /** The parameters that are trained, by name. */
@@ -228,7 +227,8 @@ public final class Trainer {
       String steps = saved.metadata().get(STEPS);
       if (steps == null || !settings.toString().equals(saved.metadata().get(SETTINGS))) {
         throw new IOException(
-            file + ": not a checkpoint of a run with these settings; repeat the options of the"
+            file
+                + ": not a checkpoint of a run with these settings; repeat the options of the"
                 + " first run, or leave out --resume");
       }
       Map<String, Tensor> values = new LinkedHashMap<>();

@@ -45,8 +45,7 @@ public final class AdapterFile {
         .forEach(
             (path, p) -> {
               boolean factor = path.endsWith(".lora_A.weight") || path.endsWith(".lora_B.weight");
-              boolean whole =
-                  lora.modulesToSave().stream().anyMatch(m -> Targets.within(path, m));
+              boolean whole = lora.modulesToSave().stream().anyMatch(m -> Targets.within(path, m));
               if (factor || whole) {
                 out.put(PREFIX + path, p);
               }
@@ -180,8 +179,7 @@ public final class AdapterFile {
   }
 
   private static void check(String name, Tensor t, int rows, int columns, List<String> problems) {
-    boolean fits =
-        t.shape().rank() == 2 && t.shape().dim(0) == rows && t.shape().dim(1) == columns;
+    boolean fits = t.shape().rank() == 2 && t.shape().dim(0) == rows && t.shape().dim(1) == columns;
     if (!fits && t.size() > 0) {
       problems.add(name + " has shape " + t.shape() + ", expected [" + rows + ", " + columns + "]");
     }
@@ -193,8 +191,14 @@ public final class AdapterFile {
       throw c.error("peft_type \"" + type + "\" is not supported; LORA is");
     }
     for (String feature :
-        List.of("use_dora", "lora_bias", "use_qalora", "layer_replication", "target_parameters",
-            "trainable_token_indices", "fan_in_fan_out")) {
+        List.of(
+            "use_dora",
+            "lora_bias",
+            "use_qalora",
+            "layer_replication",
+            "target_parameters",
+            "trainable_token_indices",
+            "fan_in_fan_out")) {
       if (c.has(feature)
           && !(c.get(feature).isBoolean() && !c.get(feature).asBoolean())
           && !(c.get(feature).isArray() && c.get(feature).elements().isEmpty())) {

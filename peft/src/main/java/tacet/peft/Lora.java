@@ -101,15 +101,13 @@ public record Lora(
               adapted.add(path);
               Tensor[] f = factors.of(path, linear);
               return new LoraLinear(
-                  linear,
-                  Parameter.trainable(f[0]),
-                  Parameter.trainable(f[1]),
-                  scaling(),
-                  dropout);
+                  linear, Parameter.trainable(f[0]), Parameter.trainable(f[1]), scaling(), dropout);
             });
     if (adapted.isEmpty()) {
       throw new IllegalArgumentException(
-          "no linear layer matches the LoRA targets " + targets + "; the model has "
+          "no linear layer matches the LoRA targets "
+              + targets
+              + "; the model has "
               + linearNames(model));
     }
     return result;

@@ -28,8 +28,9 @@ public record Activation(Kind kind) implements Layer {
     return switch (name) {
       case "relu" -> new Activation(Kind.RELU);
       case "gelu" -> new Activation(Kind.GELU);
-      default -> throw new IllegalArgumentException(
-          "activation \"" + name + "\" is not supported; choose relu or gelu");
+      default ->
+          throw new IllegalArgumentException(
+              "activation \"" + name + "\" is not supported; choose relu or gelu");
     };
   }
 

@@ -17,8 +17,19 @@ public record Batch(int size, int length, int[] ids, int[] typeIds, int[] mask) 
     int n = Math.multiplyExact(size, length);
     if (ids.length != n || typeIds.length != n || mask.length != n) {
       throw new IllegalArgumentException(
-          "a batch of " + size + " x " + length + " tokens needs " + n + " ids, types and mask"
-              + " values, got " + ids.length + ", " + typeIds.length + ", " + mask.length);
+          "a batch of "
+              + size
+              + " x "
+              + length
+              + " tokens needs "
+              + n
+              + " ids, types and mask"
+              + " values, got "
+              + ids.length
+              + ", "
+              + typeIds.length
+              + ", "
+              + mask.length);
     }
   }
 

@@ -208,9 +208,7 @@ public final class Bert {
     @Override
     public Block rebuild(Surgery s) {
       return new Block(
-          s.at("attention", attention),
-          s.at("intermediate", intermediate),
-          s.at("output", output));
+          s.at("attention", attention), s.at("intermediate", intermediate), s.at("output", output));
     }
   }
 
@@ -350,20 +348,24 @@ public final class Bert {
       throws IOException {
     Model model = model(c, w);
     if (model.pooler == null) {
-      Linear dense = fresh(c, "pooler", c.hiddenSize, c.hiddenSize, seed);
-      model = new Model(model.embeddings, model.encoder, new Pooler(dense));
+      Pooler pooler = new Pooler(head(c, w, "pooler.dense", c.hiddenSize, seed));
+      model = new Model(model.embeddings, model.encoder, pooler);
     }
-    Linear head =
-        w.has("classifier.weight")
-            ? linear(w, "classifier", c.hiddenSize, labels)
-            : fresh(c, "classifier", c.hiddenSize, labels, seed);
-    return new Classifier(model, head, c.classifierDropout);
+    return new Classifier(model, head(c, w, "classifier", labels, seed), c.classifierDropout);
   }
 
-  private static Linear fresh(Config c, String name, int in, int out, long seed) {
-    Tensor weight =
-        RandomStream.of(seed, "new " + name, 0).normal(Shape.of(out, in), c.initializerRange);
-    return new Linear(Parameter.frozen(weight), Parameter.frozen(Tensor.zeros(out)));
+  /** The file's weights, or new ones. */
+  private static Linear head(Config c, Weights w, String name, int out, long seed)
+      throws IOException {
+    Tensor weight = w.tensorOrNull(name + ".weight", Shape.of(out, c.hiddenSize));
+    Tensor bias = w.tensorOrNull(name + ".bias", Shape.of(out));
+    if (weight == null) {
+      weight =
+          RandomStream.of(seed, "new " + name, 0)
+              .normal(Shape.of(out, c.hiddenSize), c.initializerRange);
+    }
+    return new Linear(
+        Parameter.frozen(weight), Parameter.frozen(bias == null ? Tensor.zeros(out) : bias));
   }
 
   private static Parameter weight(Weights w, String name, int... dims) throws IOException {
