@@ -111,7 +111,10 @@ final class Protobuf {
   void skip() throws FormatException {
     switch (wireType) {
       case VARINT -> rawVarint();
-      case BYTES -> at += length();
+      case BYTES -> {
+        int length = length(); // moves at
+        at += length;
+      }
       case FIXED32 -> advance(4);
       case FIXED64 -> advance(8);
       default -> throw error("not a protocol buffer: wire type " + wireType + " at byte " + at);
