@@ -12,6 +12,8 @@ final class Models {
     String type = type(json);
     return switch (type) {
       case "WordPiece" -> WordPiece.of(json);
+      case "BPE" -> Bpe.of(json);
+      case "Unigram" -> Unigram.of(json);
       default -> throw json.error("unknown model \"" + type + "\"");
     };
   }

@@ -4,6 +4,8 @@ import java.text.Normalizer.Form;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntPredicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import tacet.transformer.checkpoint.FormatException;
 import tacet.transformer.checkpoint.Json;
 
@@ -27,6 +29,9 @@ final class Normalizers {
       case "StripAccents" -> text -> remove(text, Chars::isMark);
       case "Strip" ->
           strip(json.booleanOr("strip_left", true), json.booleanOr("strip_right", true));
+      case "Replace" -> replace(Patterns.of(json.get("pattern")), json.get("content").asString());
+      case "Prepend" -> prepend(json.get("prepend").asString());
+      case "Precompiled" -> Charsmap.of(json.get("precompiled_charsmap"));
       case "Sequence" -> sequence(json.get("normalizers").elements());
       default -> throw json.error("unknown normalizer \"" + type + "\"");
     };
@@ -154,6 +159,43 @@ final class Normalizers {
       }
       return text.slice(from, to);
     };
+  }
+
+  /** What replaces a match stands for the match's last character. */
+  private static Normalizer replace(Pattern pattern, String content) {
+    return text -> {
+      Matcher matcher = pattern.matcher(text);
+      if (!matcher.find()) {
+        return text;
+      }
+      Text.Builder out = new Text.Builder(text);
+      int at = text.from;
+      do {
+        int from = text.from + matcher.start();
+        int to = text.from + matcher.end();
+        out.copy(at, from);
+        int last = to > text.from ? to - Character.charCount(text.codePointBefore(to)) : to - 1;
+        out.add(content, last);
+        at = to;
+      } while (matcher.find());
+      out.copy(at, text.to);
+      return out.build();
+    };
+  }
+
+  private static Normalizer prepend(String prefix) {
+    return text -> prepend(text, prefix);
+  }
+
+  /** Puts a string before a text that is not empty; it stands for the first character. */
+  static Text prepend(Text text, String prefix) {
+    if (text.isEmpty()) {
+      return text;
+    }
+    Text.Builder out = new Text.Builder(text);
+    out.add(prefix, text.from);
+    out.copy(text.from, text.to);
+    return out.build();
   }
 
   private static boolean contains(Text text, IntPredicate wanted) {

@@ -1,6 +1,7 @@
 package tacet.transformer.text;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -204,8 +205,8 @@ final class PostProcessor {
         n = part.special.length;
         System.arraycopy(part.special, 0, ids, at, n);
       }
-      java.util.Arrays.fill(typeIds, at, at + n, part.typeId);
-      java.util.Arrays.fill(sequences, at, at + n, part.sequence);
+      Arrays.fill(typeIds, at, at + n, part.typeId);
+      Arrays.fill(sequences, at, at + n, part.sequence);
       at += n;
     }
     return new Encoding(ids, typeIds, starts, ends, sequences);
@@ -227,8 +228,9 @@ final class PostProcessor {
         trailing++;
       }
       if (leading > 0) {
-        // The first space of the text is the one that add_prefix_space put there.
-        leading -= addPrefixSpace && (i == 0 || tokens.starts[i] == 0) ? 1 : 0;
+        // A single space at the start of the text is the one that add_prefix_space put there.
+        boolean own = addPrefixSpace && leading == 1 && (i == 0 || tokens.starts[i] == 0);
+        leading = own ? 0 : leading;
         tokens.starts[i] = Math.min(tokens.starts[i] + leading, tokens.ends[i]);
       }
       if (trailing > 0 && tokens.ends[i] >= trailing) {

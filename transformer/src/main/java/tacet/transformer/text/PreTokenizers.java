@@ -3,6 +3,8 @@ package tacet.transformer.text;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntPredicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import tacet.transformer.checkpoint.FormatException;
 import tacet.transformer.checkpoint.Json;
 
@@ -31,7 +33,25 @@ final class PreTokenizers {
               List.of(
                   at(Chars::isWhitespace, Delimiter.REMOVED),
                   at(Chars::isBertPunctuation, Delimiter.ISOLATED)));
+      case "Whitespace" -> PreTokenizers::words;
       case "WhitespaceSplit" -> at(Chars::isWhitespace, Delimiter.REMOVED);
+      case "Punctuation" ->
+          at(Chars::isBertPunctuation, delimiter(json, json.stringOr("behavior", "Isolated")));
+      case "Digits" ->
+          at(
+              Chars::isNumber,
+              json.booleanOr("individual_digits", false)
+                  ? Delimiter.ISOLATED
+                  : Delimiter.CONTIGUOUS);
+      case "Split" ->
+          split(
+              Patterns.of(json.get("pattern")),
+              delimiter(json, json.get("behavior").asString()),
+              json.booleanOr("invert", false));
+      case "ByteLevel" ->
+          new ByteLevel(
+              json.booleanOr("add_prefix_space", true), json.booleanOr("use_regex", true));
+      case "Metaspace" -> Metaspace.of(json);
       case "Sequence" -> {
         List<PreTokenizer> steps = new ArrayList<>();
         for (Json element : json.get("pretokenizers").elements()) {
@@ -59,7 +79,63 @@ final class PreTokenizers {
     };
   }
 
+  private static Delimiter delimiter(Json json, String behavior) throws FormatException {
+    return switch (behavior) {
+      case "Removed" -> Delimiter.REMOVED;
+      case "Isolated" -> Delimiter.ISOLATED;
+      case "Contiguous" -> Delimiter.CONTIGUOUS;
+      case "MergedWithPrevious" -> Delimiter.MERGED_WITH_PREVIOUS;
+      case "MergedWithNext" -> Delimiter.MERGED_WITH_NEXT;
+      default -> throw json.error("unknown behavior \"" + behavior + "\"");
+    };
+  }
+
+  // ---------------------------------------------------------------- by expression
+
+  private static PreTokenizer split(Pattern pattern, Delimiter behavior, boolean invert) {
+    return (text, out) -> {
+      Cutter cutter = new Cutter(text, behavior, out);
+      Matcher matcher = pattern.matcher(text);
+      int last = text.from;
+      while (matcher.find()) {
+        int from = text.from + matcher.start();
+        int to = text.from + matcher.end();
+        if (!invert) {
+          cutter.delimiter(from, to);
+        } else if (from > last) {
+          cutter.delimiter(last, from);
+        }
+        last = to;
+      }
+      if (invert && text.to > last) {
+        cutter.delimiter(last, text.to);
+      }
+      cutter.finish();
+    };
+  }
+
   // ---------------------------------------------------------------- by character
+
+  /** Runs of word characters and runs of what is neither word nor white space. */
+  private static void words(Text text, List<Text> out) {
+    int from = text.from; // start of the run
+    int kind = 0; // 0 white space, 1 word, 2 other
+    for (int i = text.from; i < text.to; ) {
+      int c = text.codePoint(i);
+      int next = Chars.isWhitespace(c) ? 0 : Chars.isWord(c) ? 1 : 2;
+      if (next != kind) {
+        if (kind != 0) {
+          out.add(text.slice(from, i));
+        }
+        from = i;
+        kind = next;
+      }
+      i += Character.charCount(c);
+    }
+    if (kind != 0) {
+      out.add(text.slice(from, text.to));
+    }
+  }
 
   /** Splits at every code point of a class. */
   private static PreTokenizer at(IntPredicate delimiter, Delimiter behavior) {
