@@ -3,5 +3,6 @@ module tacet.deft {
   requires transitive tacet.peft;
   requires transitive tacet.hardware;
 
+  exports tacet.deft.report;
   exports tacet.deft.task;
 }
