@@ -1,7 +1,6 @@
 package tacet.transformer.text;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -82,14 +81,15 @@ public final class Tokenizer {
   /**
    * Reads the tokenizer of a model.
    *
-   * @param path a directory with {@code tokenizer.json}, or one such file
+   * @param path a directory with {@code tokenizer.json}, {@code vocab.json} and {@code merges.txt},
+   *     {@code spiece.model} or {@code vocab.txt} (the first of these that is there), or one such
+   *     file; a {@code tokenizer_config.json} beside it is heeded
    * @throws FormatException if a file is damaged or asks for something unknown; the message names
    *     the file and the component
    * @throws IOException if a file cannot be read
    */
   public static Tokenizer open(Path path) throws IOException {
-    Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
-    return parse(Files.readAllBytes(file), file.toString());
+    return TokenizerFiles.open(path);
   }
 
   /**
