@@ -28,7 +28,8 @@ public final class TorchFile implements TensorFile {
   private final Map<String, View> views;
   private final Map<String, TensorInfo> infos;
 
-  private TorchFile(MappedFile mapped) throws FormatException {
+  /** Reads the description of the tensors. */
+  TorchFile(MappedFile mapped) throws FormatException {
     this.mapped = mapped;
     if (startsWith(mapped.bytes(), LEGACY)) {
       throw error(
@@ -64,13 +65,7 @@ public final class TorchFile implements TensorFile {
    * @throws IOException if it cannot be read
    */
   public static TorchFile open(Path path) throws IOException {
-    MappedFile mapped = new MappedFile(path);
-    try {
-      return new TorchFile(mapped);
-    } catch (Throwable t) {
-      mapped.close();
-      throw t;
-    }
+    return MappedFile.open(path, TorchFile::new);
   }
 
   /** Whether a file begins like one of {@code torch.save}, today's or that before PyTorch 1.6. */
