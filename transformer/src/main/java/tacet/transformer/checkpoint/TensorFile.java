@@ -6,8 +6,8 @@ import java.util.Set;
 import tacet.tensor.Tensor;
 
 /**
- * Named tensors in a file, read when they are asked for. Usable from several threads; reading after
- * {@link #close} is an {@link IllegalStateException}.
+ * Named tensors in a file, read when they are asked for. Usable from several threads; reading a
+ * mapped file after {@link #close} is an {@link IllegalStateException}.
  *
  * <pre>{@code
  * try (TensorFile file = TensorFile.open(Path.of("adapter_model.safetensors"))) {

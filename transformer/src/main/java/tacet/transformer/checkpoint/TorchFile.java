@@ -46,7 +46,7 @@ public final class TorchFile implements TensorFile {
       throw error("byte order " + TensorInfo.quoted(text(order)) + " is not supported");
     }
     MemorySegment pickle = entries.get(root + "data.pkl");
-    if (pickle.byteSize() > Integer.MAX_VALUE - 8) {
+    if (pickle.byteSize() > TorchPickle.MAX_BYTES) {
       throw error("data.pkl of " + pickle.byteSize() + " bytes is too large");
     }
     views = TorchPickle.read(pickle.toArray(ValueLayout.JAVA_BYTE), file());

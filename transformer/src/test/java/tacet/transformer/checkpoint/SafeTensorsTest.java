@@ -380,6 +380,15 @@ class SafeTensorsTest {
   }
 
   @Test
+  void aSymbolicLinkIsFollowed() throws IOException {
+    Path file = Files.writeString(dir.resolve("file"), "old");
+    Path link = Files.createSymbolicLink(dir.resolve("link"), Path.of("file"));
+    AtomicFile.write(link, "new ü");
+    assertThat(link).isSymbolicLink();
+    assertThat(file).hasContent("new ü");
+  }
+
+  @Test
   void theWriterRefusesWhatCannotBeWritten() {
     SafeTensorsWriter w = new SafeTensorsWriter().add("a", Tensor.scalar(1));
     assertThatThrownBy(() -> w.add("a", Tensor.scalar(1))).hasMessageContaining("named \"a\"");
