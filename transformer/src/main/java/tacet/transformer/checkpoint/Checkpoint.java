@@ -26,8 +26,8 @@ import tacet.tensor.Tensor;
  * }
  * }</pre>
  *
- * <p>Tensors are read when they are asked for, by any number of threads; reading after {@link
- * #close} is an {@link IllegalStateException}.
+ * <p>Tensors are read when they are asked for, by any number of threads; reading from files after
+ * {@link #close} is an {@link IllegalStateException}.
  */
 public final class Checkpoint implements AutoCloseable {
   private static final String CONFIG = "config.json";

@@ -412,7 +412,7 @@ public final class Json {
   }
 
   private static Number number(String text) {
-    boolean integer = text.length() < 20 && text.chars().noneMatch(c -> ".eE".indexOf(c) >= 0);
+    boolean integer = text.length() <= 20 && text.chars().noneMatch(c -> ".eE".indexOf(c) >= 0);
     if (integer) {
       try {
         return Long.valueOf(text);

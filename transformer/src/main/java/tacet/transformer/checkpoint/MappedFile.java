@@ -20,8 +20,26 @@ final class MappedFile implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment bytes;
 
+  /** Makes the reader of a kind of file, from its bytes. */
+  @FunctionalInterface
+  interface Format<T> {
+    /** The reader closes the file from now on, unless this throws. */
+    T read(MappedFile file) throws IOException;
+  }
+
+  /** Maps a file and reads what it describes; nothing stays mapped if that fails. */
+  static <T> T open(Path path, Format<T> format) throws IOException {
+    MappedFile file = new MappedFile(path);
+    try {
+      return format.read(file);
+    } catch (Throwable t) {
+      file.close();
+      throw t;
+    }
+  }
+
   /** Maps all of a regular file; anything else is refused, for a pipe would block for ever. */
-  MappedFile(Path path) throws IOException {
+  private MappedFile(Path path) throws IOException {
     name = path.toString();
     if (Files.exists(path) && !Files.isRegularFile(path)) {
       throw new FormatException(name, "not a regular file");

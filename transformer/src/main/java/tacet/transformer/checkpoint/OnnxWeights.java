@@ -201,10 +201,12 @@ public final class OnnxWeights {
       Initializer right = n.isMatMul() ? initializers.get(n.inputs.get(1)) : null;
       if (right != null && isWeightMatrix(right)) {
         String name = weightName(n);
+        if (!named.add(right.name)) { // a copy for each could fill any memory
+          throw bad(right.name, "is used by two MatMul nodes; shared weights are not supported");
+        }
         if (weights.putIfAbsent(name, transposed(right)) != null) {
           throw bad(right.name, "node " + n.name + " gives it the name of another weight");
         }
-        named.add(right.name);
       }
     }
     for (Initializer i : initializers.values()) {

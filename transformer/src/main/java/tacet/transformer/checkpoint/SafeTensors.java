@@ -53,7 +53,8 @@ public final class SafeTensors implements TensorFile {
   /** A tensor and the place of its first byte behind the header. */
   private record Entry(TensorInfo info, long begin) {}
 
-  private SafeTensors(MappedFile mapped) throws FormatException {
+  /** Reads the header. */
+  SafeTensors(MappedFile mapped) throws FormatException {
     String file = mapped.name();
     MemorySegment all = mapped.bytes();
     long size = all.byteSize();
@@ -90,13 +91,7 @@ public final class SafeTensors implements TensorFile {
    * @throws IOException if it cannot be read
    */
   public static SafeTensors open(Path path) throws IOException {
-    MappedFile mapped = new MappedFile(path);
-    try {
-      return new SafeTensors(mapped);
-    } catch (Throwable t) {
-      mapped.close();
-      throw t;
-    }
+    return MappedFile.open(path, SafeTensors::new);
   }
 
   /**

@@ -14,6 +14,9 @@ import java.util.Map;
  * (central directory), 4.3.14 to 4.3.16 (ends of it) and 4.5.3 (sizes beyond 32 bits).
  */
 final class StoredZip {
+  /** Far more than a model has storages; each takes some memory here. */
+  private static final int MAX_ENTRIES = 1_000_000;
+
   private static final int LOCAL = 0x04034b50;
   private static final int CENTRAL = 0x02014b50;
   private static final int END = 0x06054b50;
@@ -70,6 +73,9 @@ final class StoredZip {
       }
       count = u64(end64 + 32);
       at = u64(end64 + 48);
+    }
+    if (count < 0 || count > MAX_ENTRIES) {
+      throw error("zip file of " + Long.toUnsignedString(count) + " entries is too large");
     }
     for (long i = 0; i < count; i++) { // each step reads, and so ends at the end of the file
       at = readEntry(at);

@@ -6,8 +6,8 @@ import java.util.Set;
 import tacet.tensor.Tensor;
 
 /**
- * Named tensors in a file, read when they are asked for. Usable from several threads; reading after
- * {@link #close} is an {@link IllegalStateException}.
+ * Named tensors in a file, read when they are asked for. Usable from several threads; reading a
+ * mapped file after {@link #close} is an {@link IllegalStateException}.
  *
  * <pre>{@code
  * try (TensorFile file = TensorFile.open(Path.of("adapter_model.safetensors"))) {
@@ -27,12 +27,12 @@ public sealed interface TensorFile extends AutoCloseable
    * @throws IOException if it cannot be read
    */
   static TensorFile open(Path file) throws IOException {
-    try (MappedFile mapped = new MappedFile(file)) {
-      if (!TorchFile.looksLikeOne(mapped.bytes())) {
-        return SafeTensors.open(file);
-      }
-    }
-    return TorchFile.open(file);
+    return MappedFile.open(
+        file,
+        mapped ->
+            TorchFile.looksLikeOne(mapped.bytes())
+                ? new TorchFile(mapped)
+                : new SafeTensors(mapped));
   }
 
   /** The file, as it is named in messages. */

@@ -28,7 +28,8 @@ public final class TorchFile implements TensorFile {
   private final Map<String, View> views;
   private final Map<String, TensorInfo> infos;
 
-  private TorchFile(MappedFile mapped) throws FormatException {
+  /** Reads the description of the tensors. */
+  TorchFile(MappedFile mapped) throws FormatException {
     this.mapped = mapped;
     if (startsWith(mapped.bytes(), LEGACY)) {
       throw error(
@@ -45,7 +46,7 @@ public final class TorchFile implements TensorFile {
       throw error("byte order " + TensorInfo.quoted(text(order)) + " is not supported");
     }
     MemorySegment pickle = entries.get(root + "data.pkl");
-    if (pickle.byteSize() > Integer.MAX_VALUE - 8) {
+    if (pickle.byteSize() > TorchPickle.MAX_BYTES) {
       throw error("data.pkl of " + pickle.byteSize() + " bytes is too large");
     }
     views = TorchPickle.read(pickle.toArray(ValueLayout.JAVA_BYTE), file());
@@ -64,13 +65,7 @@ public final class TorchFile implements TensorFile {
    * @throws IOException if it cannot be read
    */
   public static TorchFile open(Path path) throws IOException {
-    MappedFile mapped = new MappedFile(path);
-    try {
-      return new TorchFile(mapped);
-    } catch (Throwable t) {
-      mapped.close();
-      throw t;
-    }
+    return MappedFile.open(path, TorchFile::new);
   }
 
   /** Whether a file begins like one of {@code torch.save}, today's or that before PyTorch 1.6. */

@@ -22,7 +22,9 @@ final class TorchPickle {
   /** More than any model needs: a tensor takes about 15 objects and 200 bytes. */
   private static final int MAX_OBJECTS = 4_000_000;
 
-  private static final int MAX_BYTES = 64 << 20;
+  /** Largest data.pkl that is read. */
+  static final int MAX_BYTES = 64 << 20;
+
   private static final int MAX_RANK = 64;
 
   private static final Object MARK = new Object();
@@ -96,15 +98,12 @@ final class TorchPickle {
   /**
    * Runs a pickle.
    *
-   * @param pickle contents of data.pkl; not modified
+   * @param pickle contents of data.pkl, at most {@link #MAX_BYTES}; not modified
    * @param file for messages
    * @return name to tensor, in the order of the dictionary
    * @throws FormatException if it is damaged or makes anything but a dictionary of tensors
    */
   static Map<String, View> read(byte[] pickle, String file) throws FormatException {
-    if (pickle.length > MAX_BYTES) {
-      throw new FormatException(file, "data.pkl of " + pickle.length + " bytes is too large");
-    }
     Object top = new TorchPickle(pickle, file).run();
     if (!(top instanceof Map<?, ?> dict)) {
       throw new FormatException(

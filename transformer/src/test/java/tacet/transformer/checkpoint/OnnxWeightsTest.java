@@ -48,7 +48,8 @@ class OnnxWeightsTest {
   void aMatrixIsNamedByItsNodeAndTransposed() throws IOException {
     byte[] data = {0, 0, (byte) 0x80, 0x3f, 0, 0, 0, 0x40}; // 1, 2
     byte[] w = initializer("onnx::MatMul_1", 1, new long[] {1, 2}, field(9, data));
-    Map<String, Tensor> weights = read(node("MatMul", "/a/layer.0/q/MatMul", "x", w), w);
+    Map<String, Tensor> weights =
+        read(node("MatMul", "/a/layer.0/q/MatMul", "x", "onnx::MatMul_1"), w);
     assertThat(weights).containsOnlyKeys("a.layer.0.q.weight");
     Tensor t = weights.get("a.layer.0.q.weight");
     assertThat(t.shape()).isEqualTo(Shape.of(2, 1));
@@ -75,16 +76,19 @@ class OnnxWeightsTest {
   @Test
   void weightsThatNoNodeNamesAreRefused() {
     refused("has no name that tells what it is", WEIGHT);
-    byte[] old = node("MatMul", "MatMul_123", "x", WEIGHT);
+    byte[] old = node("MatMul", "MatMul_123", "x", "onnx::MatMul_1");
     refused("node \"MatMul_123\" does not tell the name of its weight", old, WEIGHT);
-    byte[] twice = node("MatMul", "/q/MatMul", "x", WEIGHT);
-    refused("gives it the name of another weight", twice, twice, WEIGHT);
+    byte[] twice = node("MatMul", "/q/MatMul", "x", "onnx::MatMul_1");
+    refused("is used by two MatMul nodes", twice, twice, WEIGHT);
+    byte[] other = initializer("onnx::MatMul_2", 1, new long[] {1, 2}, field(9, new byte[8]));
+    byte[] same = node("MatMul", "/q/MatMul", "x", "onnx::MatMul_2");
+    refused("gives it the name of another weight", twice, same, WEIGHT, other);
   }
 
   @Test
   void matricesOfUnknownOrientationAreRefused() {
     byte[] named = initializer("q.weight", 1, new long[] {1, 2}, field(9, new byte[8]));
-    refused("orientation unknown", node("MatMul", "/q/MatMul", "x", named), named);
+    refused("orientation unknown", node("MatMul", "/q/MatMul", "x", "q.weight"), named);
     byte[] left =
         field(
             1,
@@ -93,7 +97,7 @@ class OnnxWeightsTest {
             field(3, "/q/MatMul"),
             field(4, "MatMul"));
     refused("orientation unknown", left, WEIGHT);
-    refused("only transB=1 is understood", node("Gemm", "/q/Gemm", "x", named), named);
+    refused("only transB=1 is understood", node("Gemm", "/q/Gemm", "x", "q.weight"), named);
   }
 
   @Test
@@ -143,11 +147,9 @@ class OnnxWeightsTest {
     return join(field, field);
   }
 
-  /** A node whose second input is the initializer {@code weight}. */
-  private static byte[] node(String op, String name, String input, byte[] weight) {
-    String text = new String(weight, StandardCharsets.ISO_8859_1);
-    String weightName = text.contains("onnx::MatMul_1") ? "onnx::MatMul_1" : "q.weight";
-    return field(1, field(1, input), field(1, weightName), field(3, name), field(4, op));
+  private static byte[] node(String op, String name, String... inputs) {
+    byte[] in = join(field(1, inputs[0]), field(1, inputs[1]));
+    return field(1, in, field(3, name), field(4, op));
   }
 
   private static byte[] initializer(String name, int type, long[] dims, byte[]... data) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -309,7 +310,7 @@ class SafeTensorsTest {
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("is closed");
     assertThatThrownBy(() -> f.segment("f32")).isInstanceOf(IllegalStateException.class);
-    assertThatThrownBy(() -> s.get(java.lang.foreign.ValueLayout.JAVA_BYTE, 0))
+    assertThatThrownBy(() -> s.get(ValueLayout.JAVA_BYTE, 0))
         .isInstanceOf(IllegalStateException.class);
   }
 
@@ -376,6 +377,15 @@ class SafeTensorsTest {
       assertThat(f.read("t").item()).isEqualTo(1);
       assertThat(left).containsExactly(file);
     }
+  }
+
+  @Test
+  void aSymbolicLinkIsFollowed() throws IOException {
+    Path file = Files.writeString(dir.resolve("file"), "old");
+    Path link = Files.createSymbolicLink(dir.resolve("link"), Path.of("file"));
+    AtomicFile.write(link, "new ü");
+    assertThat(link).isSymbolicLink();
+    assertThat(file).hasContent("new ü");
   }
 
   @Test
@@ -451,6 +461,39 @@ class SafeTensorsTest {
         long width = Math.max(1, f.info(name).dtype().bits() / 8);
         assertThat(f.segment(name).address() % width).as(name).isZero();
       }
+    }
+  }
+
+  /** Leaves target/for-python, which src/test/python/check_written_files.py compares. */
+  @Test
+  void whatPythonReadWasReallyWritten() throws IOException {
+    Path out = Files.createDirectories(Path.of("target", "for-python"));
+    float[] awkward = {0, -0f, 1, -1.5f, 3.1415927f, 65504, 6e-8f, 1e-7f, 3.39e38f, 1.00390625f};
+    Tensor t = Tensor.of(Shape.of(2, 5), awkward);
+    SafeTensorsWriter w = new SafeTensorsWriter();
+    Map<String, Object> expected = new LinkedHashMap<>();
+    for (DType dtype : List.of(DType.F32, DType.F64, DType.F16, DType.BF16)) {
+      w.add(dtype.name(), t, dtype);
+      expected.put(dtype.name(), awkward); // Python rounds them itself
+    }
+    for (DType dtype : DType.values()) {
+      boolean known = dtype.bits() == 8 || !dtype.name().startsWith("U"); // to older torch
+      if (dtype.isInteger() && known) {
+        long max = dtype == DType.BOOL ? 1 : (1L << Math.min(62, dtype.bits() - 1)) - 1;
+        w.addLongs(dtype.name(), Shape.of(3, 1), new long[] {0, 1, max}, dtype);
+        expected.put(dtype.name(), List.of(0, 1, max));
+      }
+    }
+    w.add("empty", Tensor.zeros(0, 3)).add("scalar", Tensor.scalar(7)).add("ü\n", Tensor.scalar(8));
+    expected.put("empty", List.of());
+    expected.put("scalar", List.of(7f));
+    expected.put("ü\n", List.of(8f));
+    Checkpoint.write(out, Json.of(Map.of("model_type", "bert")), w);
+    AtomicFile.write(out.resolve("expected.json"), Json.of(expected).pretty());
+    try (Checkpoint c = Checkpoint.open(out)) {
+      assertThat(c.names()).containsExactlyInAnyOrderElementsOf(expected.keySet());
+      assertThat(c.read("F32").toArray()).isEqualTo(awkward);
+      assertThat(c.read("BF16").data()[9]).isEqualTo(1f); // a tie, to even
     }
   }
 

@@ -171,6 +171,8 @@ class TorchFileTest {
     big.put("a/byteorder", bytes("big"));
     Files.write(file, zip(big, ZipEntry.STORED));
     refused(file, "byte order \"big\" is not supported");
+    Files.write(file, zip(Map.of("a/data.pkl", new byte[65 << 20]), ZipEntry.STORED));
+    refused(file, "data.pkl of 68157440 bytes is too large");
   }
 
   @Test
