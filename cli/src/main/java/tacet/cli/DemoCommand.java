@@ -36,6 +36,7 @@ import tacet.tensor.kernel.Surrogate;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
+import tacet.transformer.model.TextModels;
 
 /**
  * {@code tacet demo}: one pre-trained encoder, fine-tuned twice with LoRA on the same synthetic
@@ -72,6 +73,9 @@ final class DemoCommand implements Callable<Integer> {
 
   @Mixin private Common common;
 
+  private TextModel base;
+  private Lora lora;
+
   private DemoCommand() {}
 
   /** A trained model, ready to be measured. */
@@ -85,15 +89,24 @@ final class DemoCommand implements Callable<Integer> {
         ModelSource source = ModelSource.open(ModelSource.MINILM)) {
       Dataset train = Dataset.of(task.train().read(), source.tokenizer(), MAX_LENGTH);
       Dataset dev = Dataset.of(task.dev().read(), source.tokenizer(), MAX_LENGTH);
-      TextModel base = ModelOptions.withActivation(source.classifier(task.outputs(), seed), "relu");
-      Trained peft = train("peft", engine, base, task, train, dev, null, progress);
+      TextModels.Classifier loaded = source.classifier(task.outputs(), seed);
+      base = ModelOptions.withActivation(loaded.model(), "relu");
+      lora =
+          new Lora(
+              8,
+              16,
+              0.1,
+              false,
+              Targets.of("query", "value", "intermediate.dense", "output.dense"),
+              TrainCommand.modulesToSave(loaded.newModules()));
+      Trained peft = train("peft", engine, task, train, dev, null, progress);
       DensityLoss loss =
           new DensityLoss(
               Surrogate.TANH,
               DensityLoss.standardParameter(Surrogate.TANH),
               LAMBDA,
               Padding.MASKED);
-      Trained deft = train("deft", engine, base, task, train, dev, loss, progress);
+      Trained deft = train("deft", engine, task, train, dev, loss, progress);
       progress.say("measuring speed and energy");
       DemoResults results = measure(engine, dev, peft, deft);
       results.write(out.resolve("results.json"));
@@ -107,7 +120,6 @@ final class DemoCommand implements Callable<Integer> {
   private Trained train(
       String name,
       Engine engine,
-      TextModel base,
       Task task,
       Dataset train,
       Dataset dev,
@@ -115,14 +127,6 @@ final class DemoCommand implements Callable<Integer> {
       Progress progress)
       throws IOException {
     int epochs = quick ? 2 : 3;
-    Lora lora =
-        new Lora(
-            8,
-            16,
-            0.1,
-            false,
-            Targets.of("query", "value", "intermediate.dense", "output.dense"),
-            List.of("classifier"));
     TextModel model = lora.applyTo(base, seed);
     Trainer trainer =
         new Trainer(

@@ -46,7 +46,7 @@ final class EvaluateCommand implements Callable<Integer> {
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
       Dataset dev = Dataset.of(task.dev().read(), source.tokenizer(), data.maxLength());
-      TextModel base = model.classifier(source, task.outputs(), seed);
+      TextModel base = model.classifier(source, task.outputs(), seed).model();
       TextModel plain = base;
       long trainable = 0;
       long all = Surgery.count(Surgery.parameters(base));

@@ -75,7 +75,7 @@ final class ForwardCommand implements Callable<Integer> {
       TextModel base =
           model.withActivation(
               source.hasHead() || adapter != null
-                  ? source.classifier(source.labels(), 0)
+                  ? source.classifier(source.labels(), 0).model()
                   : source.encoder());
       Map<String, Parameter> named; // by the names of the file whose parameters they are
       TextModel m;

@@ -5,6 +5,7 @@ import picocli.CommandLine.Option;
 import tacet.transformer.Activation;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
+import tacet.transformer.model.TextModels;
 
 /** Which model, and with which activation. */
 final class ModelOptions {
@@ -28,8 +29,9 @@ final class ModelOptions {
   }
 
   /** The classifier of the model, new where the file has no head, with the chosen activation. */
-  TextModel classifier(ModelSource source, int labels, long seed) throws IOException {
-    return withActivation(source.classifier(labels, seed));
+  TextModels.Classifier classifier(ModelSource source, int labels, long seed) throws IOException {
+    TextModels.Classifier c = source.classifier(labels, seed);
+    return new TextModels.Classifier(withActivation(c.model()), c.newModules());
   }
 
   TextModel withActivation(TextModel m) {

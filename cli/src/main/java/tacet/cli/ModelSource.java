@@ -95,7 +95,7 @@ final class ModelSource implements AutoCloseable {
     return TextModels.encoder(checkpoint);
   }
 
-  TextModel classifier(int labels, long seed) throws IOException {
+  TextModels.Classifier classifier(int labels, long seed) throws IOException {
     return TextModels.classifier(checkpoint, labels, seed);
   }
 

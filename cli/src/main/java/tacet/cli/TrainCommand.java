@@ -29,6 +29,7 @@ import tacet.tensor.Engine;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
+import tacet.transformer.model.TextModels;
 
 /** {@code tacet train}: fine-tunes a model on a task, with or without the density loss. */
 @Command(
@@ -115,6 +116,8 @@ final class TrainCommand implements Callable<Integer> {
       examples = examples.subList(0, Math.min(trainSamples, examples.size()));
       Dataset train = Dataset.of(examples, source.tokenizer(), data.maxLength());
       Dataset dev = Dataset.of(task.dev().read(), source.tokenizer(), data.maxLength());
+      TextModels.Classifier loaded = model.classifier(source, task.outputs(), seed);
+      TextModel base = loaded.model();
       Lora lora =
           new Lora(
               rank,
@@ -124,8 +127,7 @@ final class TrainCommand implements Callable<Integer> {
               targets.equals(List.of(Targets.ALL_LINEAR))
                   ? Targets.allLinear()
                   : new Targets(targets, null),
-              List.of("classifier"));
-      TextModel base = model.classifier(source, task.outputs(), seed);
+              modulesToSave(loaded.newModules()));
       TextModel trained =
           method == Method.lora
               ? lora.applyTo(base, seed)
@@ -162,6 +164,13 @@ final class TrainCommand implements Callable<Integer> {
       Summary.print(common, metrics);
     }
     return 0;
+  }
+
+  /** The head is always trained, and so is everything else that the checkpoint lacks. */
+  static List<String> modulesToSave(List<String> newModules) {
+    List<String> modules = new ArrayList<>(List.of("classifier"));
+    newModules.stream().filter(m -> !m.equals("classifier")).forEach(modules::add);
+    return modules;
   }
 
   private RunMetrics metrics(

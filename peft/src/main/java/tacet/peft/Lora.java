@@ -89,7 +89,9 @@ public record Lora(
                 throw new IllegalArgumentException(
                     "the model has a LoRA adapter already, at " + path + "; merge it first");
               }
-              return p.withTrainable(saved(path));
+              return saved(path)
+                  ? Parameter.trainable(p.value().copy()) // the base keeps its own
+                  : p.withTrainable(false);
             });
     P result =
         Surgery.replace(

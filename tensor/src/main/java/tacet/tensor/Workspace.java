@@ -2,20 +2,21 @@ package tacet.tensor;
 
 import java.util.ArrayDeque;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
- * A pool of float arrays, so that a steady training step allocates nothing: arrays are taken,
- * written, and given back. A recycled array holds old values; every taker writes before it reads.
- * (Tests make a workspace that fills what it hands out with NaN, so that a stale read shows.)
+ * A pool of arrays, so that a steady training step allocates nothing: arrays are taken, written, and
+ * given back. A recycled array holds old values; every taker writes before it reads. (Tests make a
+ * workspace that fills what it hands out with NaN, so that a stale read shows.)
  *
- * <p>Lengths are rounded up to a few classes per octave, at most 12.5 % more than asked for.
- * Thread-safe.
+ * <p>A request is served by the smallest free array that is long enough, if that is at most twice as
+ * long; so batches of changing length share their arrays, and the pool stays below about twice the
+ * most that was in use at one time. Thread-safe.
  */
 public final class Workspace {
-  private final Map<Integer, ArrayDeque<float[]>> free = new HashMap<>();
-  private final Map<Integer, ArrayDeque<int[]>> freeInts = new HashMap<>();
+  private final TreeMap<Integer, ArrayDeque<float[]>> floats = new TreeMap<>();
+  private final TreeMap<Integer, ArrayDeque<int[]>> ints = new TreeMap<>();
   private final boolean poison;
   private long allocated;
 
@@ -27,13 +28,13 @@ public final class Workspace {
   /**
    * A workspace for production or for tests.
    *
-   * @param poison whether every array handed out is filled with NaN first
+   * @param poison whether every float array handed out is filled with NaN first
    */
   public Workspace(boolean poison) {
     this.poison = poison;
   }
 
-  /** The length that an array for {@code size} values gets. */
+  /** The length of a new array for {@code size} values: a few classes per octave. */
   static int roundUp(int size) {
     if (size <= 64) {
       return 64;
@@ -43,19 +44,10 @@ public final class Workspace {
     return (int) Math.min(rounded, Integer.MAX_VALUE - 8);
   }
 
-  /** An array of at least {@code size} values with undefined contents. */
+  /** A float array of at least {@code size} values with undefined contents. */
   public float[] take(int size) {
     int length = roundUp(size);
-    float[] a = null;
-    synchronized (free) {
-      ArrayDeque<float[]> q = free.get(length);
-      if (q != null) {
-        a = q.pollLast();
-      }
-      if (a == null) {
-        allocated += 4L * length;
-      }
-    }
+    float[] a = recycled(floats, length);
     if (a == null) {
       a = new float[length];
     }
@@ -65,38 +57,38 @@ public final class Workspace {
     return a;
   }
 
-  /** Returns an array that {@link #take} gave; the caller must not touch it afterwards. */
-  public void give(float[] array) {
-    synchronized (free) {
-      free.computeIfAbsent(array.length, n -> new ArrayDeque<>()).addLast(array);
-    }
-  }
-
   /** An int array of at least {@code size} values with undefined contents. */
   public int[] takeInts(int size) {
     int length = roundUp(size);
-    synchronized (free) {
-      ArrayDeque<int[]> q = freeInts.get(length);
-      int[] a = q == null ? null : q.pollLast();
-      if (a != null) {
-        return a;
-      }
-      allocated += 4L * length;
-    }
-    return new int[length];
+    int[] a = recycled(ints, length);
+    return a == null ? new int[length] : a;
   }
 
-  /** Returns an array that {@link #takeInts} gave. */
-  public void give(int[] array) {
-    synchronized (free) {
-      freeInts.computeIfAbsent(array.length, n -> new ArrayDeque<>()).addLast(array);
+  private synchronized <A> A recycled(TreeMap<Integer, ArrayDeque<A>> free, int length) {
+    Map.Entry<Integer, ArrayDeque<A>> fit = free.ceilingEntry(length);
+    if (fit == null || fit.getKey() > 2L * length) {
+      allocated += 4L * length;
+      return null;
     }
+    A a = fit.getValue().pollLast();
+    if (fit.getValue().isEmpty()) {
+      free.remove(fit.getKey());
+    }
+    return a;
+  }
+
+  /** Returns an array that {@link #take} gave; the caller must not touch it afterwards. */
+  public synchronized void give(float[] array) {
+    floats.computeIfAbsent(array.length, n -> new ArrayDeque<>()).addLast(array);
+  }
+
+  /** Returns an array that {@link #takeInts} gave; the caller must not touch it afterwards. */
+  public synchronized void give(int[] array) {
+    ints.computeIfAbsent(array.length, n -> new ArrayDeque<>()).addLast(array);
   }
 
   /** Bytes allocated so far by all takes that found no array to recycle. */
-  public long allocatedBytes() {
-    synchronized (free) {
-      return allocated;
-    }
+  public synchronized long allocatedBytes() {
+    return allocated;
   }
 }

@@ -11,10 +11,16 @@ import tacet.autograd.Var;
  * @param inner the layer
  */
 public record Tap(String path, Layer inner) implements Layer {
-  /** The model with a tap on every MLP activation. */
+  /** The model with one tap on every MLP activation, whether it had taps before or not. */
   public static <P extends Part> P onActivations(P model) {
     return Surgery.replace(
-        model, (path, part) -> part instanceof Activation a ? new Tap(path, a) : part);
+        model,
+        (path, part) -> {
+          if (part instanceof Activation a) {
+            return new Tap(path, a);
+          }
+          return part instanceof Tap old && old.inner instanceof Tap fresh ? fresh : part;
+        });
   }
 
   @Override

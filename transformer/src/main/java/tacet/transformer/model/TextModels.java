@@ -1,6 +1,7 @@
 package tacet.transformer.model;
 
 import java.io.IOException;
+import java.util.List;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
@@ -26,19 +27,32 @@ public final class TextModels {
   }
 
   /**
-   * The sequence classifier of a checkpoint, frozen; a head that the file lacks is drawn from the
-   * seed.
+   * A classifier, and what is new in it.
+   *
+   * @param model frozen
+   * @param newModules paths of the linear layers that the checkpoint lacks and that were drawn from
+   *     the seed: they must be trained, and saved with an adapter
+   */
+  public record Classifier(TextModel model, List<String> newModules) {}
+
+  /**
+   * The sequence classifier of a checkpoint; a head (and pooler) that the file lacks is new.
    *
    * @param labels outputs of the head, 1 for a regression
    */
-  public static TextModel classifier(Checkpoint checkpoint, int labels, long seed)
+  public static Classifier classifier(Checkpoint checkpoint, int labels, long seed)
       throws IOException {
     requireBert(checkpoint.config());
     Weights w = checkpoint.weights();
     w.ignore("cls."); // the heads of pre-training
     TextModel model = Bert.classifier(Bert.Config.of(checkpoint.config()), w, labels, seed);
     w.finish();
-    return model;
+    List<String> modules =
+        w.newlyInitialised().stream()
+            .map(name -> name.substring(0, name.lastIndexOf('.')))
+            .distinct()
+            .toList();
+    return new Classifier(model, modules);
   }
 
   /** Number of outputs of the head that the configuration describes. */

@@ -1,0 +1,2 @@
+/** Benchmarks: kernels beside their peers, and whole models beside PyTorch and ONNX Runtime. */
+package tacet.benchmarks;
