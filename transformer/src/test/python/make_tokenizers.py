@@ -313,7 +313,7 @@ def case(tokenizer, text, pair=None, add=True, truncation=None):
         out["windows"] = [window(w, maps, types) for w in windows]
         out["text_only"] = tokenizer.decode(windows[0].ids, skip_special_tokens=True)
         out["all"] = tokenizer.decode(windows[0].ids, skip_special_tokens=False)
-    except IndexError:  # the library's offsets lie outside the text
+    except IndexError:  # offsets of the library that lie outside the text
         return None
     except BaseException as error:  # the library panics on some truncations
         if isinstance(error, KeyboardInterrupt):
@@ -366,7 +366,7 @@ def random_pipeline(rng, m):
                          strip_accents=rng.choice([None, True, False]), lowercase=rng.random() < 0.5),
             lambda: dict(type="Strip", strip_left=rng.random() < 0.5, strip_right=rng.random() < 0.5),
             lambda: dict(type="Replace", pattern=rng.choice([{"String": " "}, {"Regex": "\\s+"}, {"Regex": "[aeiou]{1,2}"},
-                         {"String": "--"}]), content=rng.choice(["▁", "", "xy", "é"])),
+                         {"String": "--"}]), content=rng.choice(["▁", "xy", "é"])),
             lambda: dict(type="Prepend", prepend=rng.choice(["▁", "ab"])),
             lambda: dict(type="Precompiled", precompiled_charsmap=CHARSMAP),
             lambda: seq("n", *[normalizer(1) for _ in range(rng.randint(0, 3))]) if depth == 0 else {"type": "NFC"},
@@ -398,12 +398,16 @@ def random_pipeline(rng, m):
              add_prefix_space=rng.random() < 0.5),
         template("x:0 A:1 y:3", "A:0 x:1 B:0", {"x": [1], "y": [2, 3]}),
         seq("o", BYTES, template("x:0 A:1", "x:0 B:1 x:1 A:0 x:0", {"x": [1]}))])
+    before = pre() if rng.random() < 0.9 else None
+    if name == "bytes":  # the library counts wrong where a character is not in the vocabulary
+        before = seq("p", before or {"type": "WhitespaceSplit"}, {**BYTES, "use_regex": rng.random() < 0.5})
+    elif post and "trim" in json.dumps(post):  # only of use with bytes
+        post = None
     decoder = rng.choice([
         None, BYTES, META, dict(type="WordPiece", prefix="##", cleanup=True),
-        seq("d", dict(type="ByteFallback"), dict(type="Fuse"), dict(type="Strip", content="s", start=2, stop=1)),
-        seq("d", dict(type="Replace", pattern={"Regex": "[aeiou]+"}, content="$0\\"), dict(type="Strip", content="t", start=1, stop=3))])
-    return pipeline(model, tokens, normalizer() if rng.random() < 0.8 else None, pre() if rng.random() < 0.9 else None,
-                    post, decoder)
+        seq("d", dict(type="ByteFallback"), dict(type="Fuse"), dict(type="Strip", content="s", start=2, stop=0)),
+        seq("d", dict(type="Replace", pattern={"Regex": "[aeiou]+"}, content="$0\\"), dict(type="Strip", content="t", start=1, stop=0))])
+    return pipeline(model, tokens, normalizer() if rng.random() < 0.8 else None, before, post, decoder)
 
 
 BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]

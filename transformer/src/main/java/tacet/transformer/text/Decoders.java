@@ -31,8 +31,7 @@ final class Decoders {
       case "Replace" -> {
         Pattern pattern = Patterns.of(json.get("pattern"));
         String content = Matcher.quoteReplacement(json.get("content").asString());
-        yield tokens ->
-            tokens.stream().map(t -> pattern.matcher(t).replaceAll(content)).toList();
+        yield tokens -> tokens.stream().map(t -> pattern.matcher(t).replaceAll(content)).toList();
       }
       case "Strip" ->
           strip(json.get("content").asString(), json.intOr("start", 0), json.intOr("stop", 0));

@@ -52,8 +52,7 @@ final class Metaspace implements PreTokenizer {
       return;
     }
     Text t = replaceSpaces(text);
-    boolean wanted =
-        prepend == Prepend.ALWAYS || prepend == Prepend.FIRST && t.start(t.from) == 0;
+    boolean wanted = prepend == Prepend.ALWAYS || prepend == Prepend.FIRST && t.start(t.from) == 0;
     if (wanted && t.chars[t.from] != replacement) {
       t = Normalizers.prepend(t, String.valueOf(replacement));
     }

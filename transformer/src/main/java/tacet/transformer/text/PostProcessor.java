@@ -183,8 +183,7 @@ final class PostProcessor {
    * @param second tokens of the pair, or null; offsets may be modified
    * @param surface what a token of a list looks like, white space included
    */
-  Encoding process(
-      TokenList first, TokenList second, boolean addSpecialTokens, Surface surface) {
+  Encoding process(TokenList first, TokenList second, boolean addSpecialTokens, Surface surface) {
     for (boolean addPrefixSpace : trims) {
       trim(first, addPrefixSpace, surface);
       if (second != null) {
