@@ -65,14 +65,16 @@ class HostileTokenizersTest {
       }
       assertThat(System.nanoTime() - start).as(where).isLessThan(MAX_NANOS);
     }
-    assertThat(refused).isBetween(MUTATIONS / 10, MUTATIONS - 100);
+    assertThat(refused).as("refused").isBetween(MUTATIONS / 2, MUTATIONS * 19 / 20);
   }
 
   private static byte[] mutate(byte[] json, SplittableRandom random) {
     byte[] out = json;
-    for (int n = 1 + random.nextInt(3); n > 0; n--) {
-      int at = random.nextInt(out.length);
-      switch (random.nextInt(5)) {
+    // Half of the damage hits the pipeline, which lies before the (long) vocabulary.
+    int pipeline = new String(json, StandardCharsets.ISO_8859_1).indexOf("\"model\":");
+    for (int n = 1 + random.nextInt(2); n > 0; n--) {
+      int at = random.nextInt(random.nextBoolean() ? Math.min(pipeline, out.length) : out.length);
+      switch (random.nextInt(8)) {
         case 0 -> out[at] = (byte) random.nextInt(256);
         case 1 -> out = Arrays.copyOf(out, at + 1);
         case 2 -> out = join(out, at, new byte[0], Math.min(out.length, at + random.nextInt(64)));
