@@ -18,30 +18,44 @@ class HostileTokenizersTest {
   private static final long MAX_NANOS = 2_000_000_000L;
   private static final String TEXT = "We've  naïve 静か 🙂 <mask> word 3.14\n<unk>";
 
-  /** Pieces of JSON that mean something in these files. */
-  private static final String[] SPLICES = {
-    "null",
-    "-1",
-    "2147483647",
-    "1e300",
+  /** Values that mean something in these files, by the kind of value they replace. */
+  private static final String[] STRINGS = {
     "\"\"",
-    "[]",
-    "{}",
-    "true",
     "\"Sequence\"",
     "\"BPE\"",
     "\"WordPiece\"",
     "\"Unigram\"",
     "\"Metaspace\"",
     "\"ByteLevel\"",
-    "\"Split\"",
+    "\"NFD\"",
+    "\"Lowercase\"",
+    "\"Fuse\"",
+    "\"first\"",
+    "\"Removed\"",
     "\"(a+)+\"",
     "\"[\"",
     "\"\\ud800\"",
+    "\"a\"",
+    "\" \"",
+    "\"word\"",
+    "null"
+  };
+
+  private static final String[] OTHERS = {
+    "true",
+    "false",
+    "null",
+    "0",
+    "1",
+    "7",
+    "-1",
+    "2147483647",
+    "1e300",
     "4194304",
-    "\"Precompiled\"",
+    "0.5",
     "9999999999999",
-    "0.5"
+    "[]",
+    "{}"
   };
 
   @Test
@@ -72,9 +86,9 @@ class HostileTokenizersTest {
     byte[] out = json;
     // Half of the damage hits the pipeline, which lies before the (long) vocabulary.
     int pipeline = new String(json, StandardCharsets.ISO_8859_1).indexOf("\"model\":");
-    for (int n = 1 + random.nextInt(2); n > 0; n--) {
+    for (int n = 1 + random.nextInt(4) / 3; n > 0; n--) {
       int at = random.nextInt(random.nextBoolean() ? Math.min(pipeline, out.length) : out.length);
-      switch (random.nextInt(8)) {
+      switch (random.nextInt(12)) {
         case 0 -> out[at] = (byte) random.nextInt(256);
         case 1 -> out = Arrays.copyOf(out, at + 1);
         case 2 -> out = join(out, at, new byte[0], Math.min(out.length, at + random.nextInt(64)));
@@ -83,14 +97,16 @@ class HostileTokenizersTest {
           out = join(out, at, copy, at);
         }
         default -> {
-          // Replaces one value: what lies between a colon or comma and the next comma or brace.
+          // Replaces one value, mostly by one of its kind.
           String s = new String(out, StandardCharsets.UTF_8);
           int from = Math.max(s.indexOf(':', Math.min(at, s.length() - 1)), 0) + 1;
           int to = from;
           while (to < s.length() && ",}]".indexOf(s.charAt(to)) < 0) {
             to++;
           }
-          String splice = SPLICES[random.nextInt(SPLICES.length)];
+          boolean isString = from < s.length() && s.charAt(from) == '"';
+          String[] splices = isString == (random.nextInt(8) > 0) ? STRINGS : OTHERS;
+          String splice = splices[random.nextInt(splices.length)];
           out = (s.substring(0, from) + splice + s.substring(to)).getBytes(StandardCharsets.UTF_8);
         }
       }
