@@ -76,15 +76,16 @@ final class AddedTokens {
             json.booleanOr("lstrip", false),
             json.booleanOr("rstrip", false));
     ids.put(content, id);
-    contents.put(id, content);
     maxId = Math.max(maxId, id);
     if (isSpecial) {
       special.add(id);
     }
+    contents.put(id, content);
     if (json.booleanOr("normalized", !isSpecial)) {
       String key = normalizer.normalize(Text.of(content)).toString();
       if (!key.isEmpty()) {
         normalized.put(key, tokens.size());
+        contents.put(id, key); // decoding gives what was looked for
         anyNormalized = true;
       }
     } else {

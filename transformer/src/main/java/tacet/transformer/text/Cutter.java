@@ -3,56 +3,55 @@ package tacet.transformer.text;
 import java.util.List;
 import tacet.transformer.text.PreTokenizers.Delimiter;
 
-/** Cuts a text at delimiters that are reported from left to right. */
+/** Cuts a text that is reported from left to right as words and delimiters. */
 final class Cutter {
   private final Text text;
   private final Delimiter behavior;
   private final List<Text> out;
-  private int pending; // start of the piece that is not cut yet
-  private int previousEnd = -1; // end of the last delimiter
+  private int from; // the last piece, which may still grow
+  private int to;
+  private boolean lastIsDelimiter;
+  private boolean lastIsKept;
 
   Cutter(Text text, Delimiter behavior, List<Text> out) {
     this.text = text;
     this.behavior = behavior;
     this.out = out;
-    this.pending = text.from;
+    this.from = text.from;
+    this.to = text.from;
   }
 
-  /** A delimiter at {@code [from, to)}; what lies between two delimiters is a word. */
-  void delimiter(int from, int to) {
-    switch (behavior) {
-      case REMOVED -> {
-        cut(from);
-        pending = to;
-      }
-      case ISOLATED -> {
-        cut(from);
-        cut(to);
-      }
-      case CONTIGUOUS -> {
-        if (from != previousEnd) {
-          cut(previousEnd);
-          cut(from);
-        }
-      }
-      case MERGED_WITH_PREVIOUS -> cut(to);
-      case MERGED_WITH_NEXT -> cut(from);
+  /** A word up to {@code end}, which begins where the last part ended. */
+  void word(int end) {
+    part(end, false);
+  }
+
+  /** A delimiter up to {@code end}, which begins where the last part ended. */
+  void delimiter(int end) {
+    part(end, true);
+  }
+
+  private void part(int end, boolean isDelimiter) {
+    boolean grows =
+        switch (behavior) {
+          case REMOVED, ISOLATED -> false;
+          case CONTIGUOUS -> isDelimiter == lastIsDelimiter;
+          case MERGED_WITH_PREVIOUS -> isDelimiter && !lastIsDelimiter;
+          case MERGED_WITH_NEXT -> !isDelimiter && lastIsDelimiter;
+        };
+    if (!grows) {
+      finish();
+      from = to;
     }
-    previousEnd = to;
+    to = end;
+    lastIsDelimiter = isDelimiter;
+    lastIsKept = !isDelimiter || behavior != Delimiter.REMOVED;
   }
 
   /** The end of the text. */
   void finish() {
-    if (behavior == Delimiter.CONTIGUOUS) {
-      cut(previousEnd);
-    }
-    cut(text.to);
-  }
-
-  private void cut(int end) {
-    if (end > pending) {
-      out.add(text.slice(pending, end));
-      pending = end;
+    if (lastIsKept && to > from) {
+      out.add(text.slice(from, to));
     }
   }
 }

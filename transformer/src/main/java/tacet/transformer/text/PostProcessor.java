@@ -17,6 +17,12 @@ final class PostProcessor {
   /** Special tokens, or (where {@code special} is null) all tokens of a text. */
   private record Part(int sequence, int[] special, int typeId) {}
 
+  /** What tokens look like. */
+  interface Surface {
+    /** The token at an index of a list. */
+    String of(TokenList tokens, int index);
+  }
+
   private static final List<Part> PLAIN_SINGLE = List.of(new Part(0, null, 0));
   private static final List<Part> PLAIN_PAIR = List.of(new Part(0, null, 0), new Part(1, null, 1));
 
@@ -175,13 +181,13 @@ final class PostProcessor {
    *
    * @param first tokens of the text; offsets may be modified
    * @param second tokens of the pair, or null; offsets may be modified
-   * @param model to look at the tokens' texts
+   * @param surface what a token of a list looks like, white space included
    */
-  Encoding process(TokenList first, TokenList second, boolean addSpecialTokens, Vocabulary model) {
+  Encoding process(TokenList first, TokenList second, boolean addSpecialTokens, Surface surface) {
     for (boolean addPrefixSpace : trims) {
-      trim(first, addPrefixSpace, model);
+      trim(first, addPrefixSpace, surface);
       if (second != null) {
-        trim(second, addPrefixSpace, model);
+        trim(second, addPrefixSpace, surface);
       }
     }
     List<Part> parts = second == null ? single : pair;
@@ -213,12 +219,9 @@ final class PostProcessor {
   }
 
   /** Takes the spaces at the ends of byte-level tokens out of their ranges. */
-  private static void trim(TokenList tokens, boolean addPrefixSpace, Vocabulary model) {
+  private static void trim(TokenList tokens, boolean addPrefixSpace, Surface surface) {
     for (int i = 0; i < tokens.size; i++) {
-      String token = model.token(tokens.ids[i]);
-      if (token == null) {
-        continue;
-      }
+      String token = surface.of(tokens, i);
       int leading = 0;
       while (leading < token.length() && isSpace(token.charAt(leading))) {
         leading++;

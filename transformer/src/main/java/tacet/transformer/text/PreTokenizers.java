@@ -98,20 +98,23 @@ final class PreTokenizers {
       Matcher matcher = pattern.matcher(text);
       int last = text.from;
       while (matcher.find()) {
-        int from = text.from + matcher.start();
-        int to = text.from + matcher.end();
-        if (!invert) {
-          cutter.delimiter(from, to);
-        } else if (from > last) {
-          cutter.delimiter(last, from);
-        }
-        last = to;
+        part(cutter, last, text.from + matcher.start(), invert);
+        last = text.from + matcher.end();
+        part(cutter, text.from + matcher.start(), last, !invert);
       }
-      if (invert && text.to > last) {
-        cutter.delimiter(last, text.to);
-      }
+      part(cutter, last, text.to, invert);
       cutter.finish();
     };
+  }
+
+  private static void part(Cutter cutter, int from, int to, boolean isDelimiter) {
+    if (to > from) {
+      if (isDelimiter) {
+        cutter.delimiter(to);
+      } else {
+        cutter.word(to);
+      }
+    }
   }
 
   // ---------------------------------------------------------------- by character
@@ -141,14 +144,18 @@ final class PreTokenizers {
   private static PreTokenizer at(IntPredicate delimiter, Delimiter behavior) {
     return (text, out) -> {
       Cutter cutter = new Cutter(text, behavior, out);
+      int last = text.from;
       for (int i = text.from; i < text.to; ) {
         int c = text.codePoint(i);
         int end = i + Character.charCount(c);
         if (delimiter.test(c)) {
-          cutter.delimiter(i, end);
+          part(cutter, last, i, false);
+          cutter.delimiter(end);
+          last = end;
         }
         i = end;
       }
+      part(cutter, last, text.to, false);
       cutter.finish();
     };
   }

@@ -8,6 +8,12 @@ final class TokenList {
   int[] starts = new int[32];
   int[] ends = new int[32];
   int size;
+  private final String text;
+
+  /** No tokens yet of a text. */
+  TokenList(String text) {
+    this.text = text;
+  }
 
   /** Appends a token; offsets are UTF-16 indices of the caller's text. */
   void add(int id, int start, int end) {
@@ -26,9 +32,14 @@ final class TokenList {
     add(id, text.start(from), text.end(to - 1));
   }
 
+  /** What the token at an index covers. */
+  String covered(int index) {
+    return text.substring(starts[index], ends[index]);
+  }
+
   /** A copy of the tokens {@code [from, to)}. */
   TokenList slice(int from, int to) {
-    TokenList out = new TokenList();
+    TokenList out = new TokenList(text);
     out.ids = Arrays.copyOfRange(ids, from, to);
     out.starts = Arrays.copyOfRange(starts, from, to);
     out.ends = Arrays.copyOfRange(ends, from, to);

@@ -155,7 +155,7 @@ public final class Tokenizer {
         second = second.slice(b[0], b[1]);
       }
     }
-    return postProcessor.process(first, second, addSpecialTokens, model.vocabulary());
+    return postProcessor.process(first, second, addSpecialTokens, this::surface);
   }
 
   /**
@@ -195,7 +195,7 @@ public final class Tokenizer {
       TokenList first, int[] a, TokenList second, int[] b, boolean addSpecialTokens) {
     TokenList partOfFirst = first.slice(a[0], a[1]);
     TokenList partOfSecond = second == null ? null : second.slice(b[0], b[1]);
-    return postProcessor.process(partOfFirst, partOfSecond, addSpecialTokens, model.vocabulary());
+    return postProcessor.process(partOfFirst, partOfSecond, addSpecialTokens, this::surface);
   }
 
   /** How many tokens of each text stay. */
@@ -208,8 +208,14 @@ public final class Tokenizer {
     return t.split(t.maxLength() - added, first.size, second == null ? -1 : second.size);
   }
 
+  /** Added tokens may have swallowed white space; the others look as in the vocabulary. */
+  private String surface(TokenList tokens, int index) {
+    boolean isAdded = added.content(tokens.ids[index]) != null;
+    return isAdded ? tokens.covered(index) : model.vocabulary().token(tokens.ids[index]);
+  }
+
   private TokenList tokens(String text) {
-    TokenList out = new TokenList();
+    TokenList out = new TokenList(text);
     List<Text> words = new ArrayList<>();
     AddedTokens.Visitor normalized =
         new AddedTokens.Visitor() {

@@ -96,8 +96,7 @@ final class TokenizerFiles {
     normalizer.put("type", "BertNormalizer");
     normalizer.put("clean_text", true);
     normalizer.put(
-        "handle_chinese_chars",
-        config == null || config.booleanOr("tokenize_chinese_chars", true));
+        "handle_chinese_chars", config == null || config.booleanOr("tokenize_chinese_chars", true));
     normalizer.put(
         "strip_accents",
         config != null && config.has("strip_accents") ? config.get("strip_accents") : null);
@@ -148,8 +147,7 @@ final class TokenizerFiles {
     }
 
     List<Object> added = new ArrayList<>();
-    for (String token :
-        List.of("<s>", "<pad>", "</s>", "<unk>", "<mask>", "<|endoftext|>")) {
+    for (String token : List.of("<s>", "<pad>", "</s>", "<unk>", "<mask>", "<|endoftext|>")) {
       if (ids.containsKey(token)) {
         added.add(special(vocab.get(token).asInt(), token, token.equals("<mask>")));
       }
@@ -199,7 +197,8 @@ final class TokenizerFiles {
     byte[] charsmap = {};
     int unknown = -1;
     int end = -1;
-    for (ProtobufReader model = new ProtobufReader(Files.readAllBytes(path), file); model.next(); ) {
+    for (ProtobufReader model = new ProtobufReader(Files.readAllBytes(path), file);
+        model.next(); ) {
       switch (model.field()) {
         case 1 -> {
           ProtobufReader piece = model.message();

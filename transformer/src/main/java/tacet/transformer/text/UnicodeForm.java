@@ -14,6 +14,15 @@ import java.util.Map;
  * characters one after the other.
  */
 final class UnicodeForm implements Normalizer {
+  /** Text is checked in blocks of about this size. */
+  private static final int BLOCK = 256;
+
+  /**
+   * Marks beyond this many on one character are not reordered with those before: sorting them takes
+   * quadratic time, and no language has a tenth of it.
+   */
+  private static final int MAX_CHUNK = 1024;
+
   private final Form form;
   private final boolean composing;
   private final boolean compatible;
@@ -26,24 +35,36 @@ final class UnicodeForm implements Normalizer {
 
   @Override
   public Text normalize(Text text) {
-    if (isAscii(text) || java.text.Normalizer.isNormalized(text, form)) {
+    if (isAscii(text)) {
       return text;
     }
     Text.Builder out = new Text.Builder(text);
-    int at = text.from;
-    while (at < text.to) {
-      int end = at + Character.charCount(text.codePoint(at));
-      while (end < text.to && continues(text.codePoint(end))) {
-        end += Character.charCount(text.codePoint(end));
+    boolean changed = false;
+    for (int at = text.from; at < text.to; ) {
+      int end = chunkEnd(text, at);
+      while (end < text.to && end - at < BLOCK) {
+        end = chunkEnd(text, end);
       }
-      if (end == at + 1 && text.chars[at] < 0x80) {
+      if (java.text.Normalizer.isNormalized(text.slice(at, end), form)) {
         out.copy(at, end);
-      } else {
-        chunk(text.slice(at, end), out);
+        at = end;
       }
-      at = end;
+      while (at < end) {
+        int next = Math.min(end, chunkEnd(text, at));
+        changed |= chunk(text.slice(at, next), out);
+        at = next;
+      }
     }
-    return out.build();
+    return changed ? out.build() : text;
+  }
+
+  /** The end of a character with all that may combine with it. */
+  private int chunkEnd(Text text, int from) {
+    int end = from + Character.charCount(text.codePoint(from));
+    while (end < text.to && end - from < MAX_CHUNK && continues(text.codePoint(end))) {
+      end += Character.charCount(text.codePoint(end));
+    }
+    return end;
   }
 
   private static boolean isAscii(Text text) {
@@ -68,11 +89,12 @@ final class UnicodeForm implements Normalizer {
                 || c >= 0xFF9E && c <= 0xFFDC); // so do half-width Hangul and voicing marks
   }
 
-  private void chunk(Text chunk, Text.Builder out) {
+  /** Appends a chunk; returns whether it changed. */
+  private boolean chunk(Text chunk, Text.Builder out) {
     String result = java.text.Normalizer.normalize(chunk, form);
     if (result.contentEquals(chunk)) {
       out.copy(chunk.from, chunk.to);
-      return;
+      return false;
     }
     // Where each decomposed character begins: 1 for those that one character has beyond its first.
     Map<Integer, ArrayDeque<Integer>> extras = new HashMap<>();
@@ -101,6 +123,7 @@ final class UnicodeForm implements Normalizer {
         next += Character.charCount(chunk.codePoint(next));
       }
     }
+    return true;
   }
 
   private static int[] codePoints(String s, Form form) {

@@ -113,7 +113,10 @@ final class Unigram implements Model {
       while (id == unknown && end < n && ids[ends[end]] == unknown) {
         end = ends[end];
       }
-      if (id != unknown || byteIds == null || !addBytes(word, i, end, out)) {
+      if (id != unknown
+          || byteIds == null
+          || vocabulary.token(unknown).contentEquals(word.slice(word.from + i, word.from + end))
+          || !addBytes(word, i, end, out)) {
         out.add(id, word, word.from + i, word.from + end);
       }
       i = end;
