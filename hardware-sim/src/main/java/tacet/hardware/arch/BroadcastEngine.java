@@ -219,11 +219,14 @@ final class BroadcastEngine implements Engine {
 
   @Override
   public double expectedCycles() {
-    double nonZero = layer.inputs() * layer.activations().density();
+    double density = layer.activations().density();
     double outputs = Compression.ceil(layer.outputs(), array.elements());
     double perColumn = Math.max(1, outputs * layer.weights().density());
-    double scanning = Math.max(nonZero, layer.inputs() / (double) array.scan());
-    return layer.tokens() * (nonZero == 0 ? scanning : Math.max(scanning, nonZero * perColumn) + 1);
+    // A cycle of scanning passes min(G, S) inputs, G geometric: (1 - q^S) / d on average.
+    double passed =
+        density == 0 ? array.scan() : (1 - Math.pow(1 - density, array.scan())) / density;
+    double scanning = layer.inputs() / passed;
+    return layer.tokens() * (Math.max(scanning, layer.inputs() * density * perColumn) + 1);
   }
 
   @Override
