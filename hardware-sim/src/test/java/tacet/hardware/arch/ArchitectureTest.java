@@ -180,6 +180,17 @@ class ArchitectureTest {
         .isEqualTo(cycles);
   }
 
+  @Test
+  void knowingZeroResultsBoundsTheFirstProduct() {
+    BitMatrix fired = BitMatrix.random(32, 256, .2, new SplittableRandom(5));
+    Workload first = Workload.dense("in", 32, 256, 64).withResults(Operand.of(fired));
+    LayerResult r =
+        TwoSidedArray.single(IDEAL).simulate(first.outputSkippingBound(), Fidelity.TILE);
+    assertThat(r.macs().issued()).isEqualTo(fired.count() * 64);
+    assertThat(r.cycles()).isEqualTo(fired.count() * 64);
+    assertThat(r.layer()).contains("bound");
+  }
+
   /** Waiting less often is never slower. */
   @Test
   void looserSynchronisationHelps() {
