@@ -14,6 +14,7 @@ import tacet.hardware.arch.Comparison;
 import tacet.hardware.arch.Fidelity;
 import tacet.hardware.arch.LaneArray;
 import tacet.hardware.arch.Platform;
+import tacet.hardware.arch.Stall;
 import tacet.hardware.arch.SystolicArray;
 import tacet.hardware.arch.Workload;
 
@@ -53,8 +54,7 @@ class ReportsTest {
     assertThat(json)
         .startsWith("{\n  \"layers\": [")
         .contains("\"name\": \"a, \\\"b\\\"\"")
-        .contains(
-            "\"lane_sync\": " + all.get(2).sparse().stall(tacet.hardware.arch.Stall.LANE_SYNC));
+        .contains("\"lane_sync\": " + all.get(2).sparse().stall(Stall.LANE_SYNC));
     long cycles = all.get(2).sparse().cycles() + all.get(3).sparse().cycles();
     assertThat(json.substring(json.indexOf("\"totals\""))).contains("\"cycles\": " + cycles);
   }
