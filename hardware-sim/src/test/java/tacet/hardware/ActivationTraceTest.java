@@ -10,7 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
+import java.util.zip.CRC32;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -151,10 +153,9 @@ class ActivationTraceTest {
     String text =
         "TACET-TRACE 1\nmodel=m\ntask=t\nmethod=x\nseed=1\nthreshold=0\nneurons=4096\nlayer=a\n"
             + "recorded=2000000000\nvalid=1\n";
-    var crc = new java.util.zip.CRC32();
+    var crc = new CRC32();
     crc.update(text.getBytes(StandardCharsets.UTF_8));
-    Files.writeString(
-        file, text + String.format(java.util.Locale.ROOT, "crc=%08x\n", crc.getValue()));
+    Files.writeString(file, text + String.format(Locale.ROOT, "crc=%08x\n", crc.getValue()));
     assertThatThrownBy(() -> ActivationTrace.read(file))
         .isInstanceOf(FormatException.class)
         .hasMessageContaining("truncated");

@@ -17,10 +17,13 @@ final class BroadcastEngine implements Engine {
 
   private final int[] kindCounts;
 
-  /** Per kind and input, slots of an activation, and how many of these multiply. */
+  /** Per input and kind, slots that its column takes. */
   private final int[][] slots;
 
-  private final int[][] weights;
+  /** Per input, slots and multiplications of all elements together. */
+  private final long[] allSlots;
+
+  private final long[] allWeights;
 
   BroadcastEngine(BroadcastArray array, Workload layer) {
     this.array = array;
@@ -42,10 +45,11 @@ final class BroadcastEngine implements Engine {
       kinds = new int[] {0, longer};
       kindCounts = new int[] {longer, pes - longer};
     }
-    slots = new int[kinds.length][layer.inputs()];
-    weights = new int[kinds.length][layer.inputs()];
-    for (int i = 0; i < kinds.length; i++) {
-      for (int k = 0; k < layer.inputs(); k++) {
+    slots = new int[layer.inputs()][kinds.length];
+    allSlots = new long[layer.inputs()];
+    allWeights = new long[layer.inputs()];
+    for (int k = 0; k < layer.inputs(); k++) {
+      for (int i = 0; i < kinds.length; i++) {
         countColumn(i, k, dense);
       }
     }
@@ -57,23 +61,21 @@ final class BroadcastEngine implements Engine {
 
   private void countColumn(int kind, int k, boolean dense) {
     int rows = rowsOf(kinds[kind]);
-    if (dense) {
-      weights[kind][k] = rows;
-      slots[kind][k] = rows;
-      return;
-    }
-    BitMatrix mask = layer.weights().mask();
+    int taken = dense ? rows : 0;
+    int weights = taken;
     int run = 0;
-    for (int i = 0; i < rows; i++) {
-      if (mask.get(kinds[kind] + i * array.elements(), k)) {
-        slots[kind][k] += 1 + run / (Compression.MAX_RUN + 1);
-        weights[kind][k]++;
+    for (int i = 0; i < rows && !dense; i++) {
+      if (layer.weights().mask().get(kinds[kind] + i * array.elements(), k)) {
+        taken += 1 + run / (Compression.MAX_RUN + 1);
+        weights++;
         run = 0;
       } else {
         run++;
       }
     }
-    slots[kind][k] = Math.max(1, slots[kind][k]);
+    slots[k][kind] = Math.max(1, taken);
+    allSlots[k] += (long) slots[k][kind] * kindCounts[kind];
+    allWeights[k] += (long) weights * kindCounts[kind];
   }
 
   @Override
@@ -133,9 +135,7 @@ final class BroadcastEngine implements Engine {
     long sum = 0;
     for (int t = from; t < to; t++) {
       for (int k = nextNonZero(t, 0); k >= 0; k = nextNonZero(t, k + 1)) {
-        for (int i = 0; i < kinds.length; i++) {
-          sum += (long) weights[i][k] * kindCounts[i];
-        }
+        sum += allWeights[k];
       }
     }
     return sum;
@@ -162,54 +162,71 @@ final class BroadcastEngine implements Engine {
 
   /**
    * One token by recurrences. Item i is sent in cycle b[i] = max(b[i-1] + 1 + empty scans, s[i - depth] + 1) and started
-   * by an element in s[i] = max(b[i] + 1, s[i-1] + slots[i-1]).
+   * by an element in s[i] = max(b[i] + 1, s[i-1] + slots[i-1]); the slowest element's s decides the next b.
    */
   private void token(int t, Tally tally) {
     int depth = array.queue();
-    int n = kinds.length;
-    long[][] starts = new long[depth][n];
-    long[] free = new long[n];
+    long[] slowestStart = new long[depth];
+    long[] free = new long[kinds.length];
     long sent = -1;
     int item = 0;
     int position = 0;
+    long weights = 0;
+    long taken = 0;
     for (int k = nextNonZero(t, 0); k >= 0; k = nextNonZero(t, k + 1), item++) {
       int scans = (k - position) / array.scan();
       long send = sent + 1 + scans;
-      long[] oldest = starts[item % depth];
       if (item >= depth) {
-        for (long s : oldest) {
-          send = Math.max(send, s + 1);
-        }
+        send = Math.max(send, slowestStart[item % depth] + 1);
       }
-      for (int i = 0; i < n; i++) {
-        long start = Math.max(send + 1, free[i]);
-        // Idle cycles free .. send: those one cycle behind a scan found nothing, later ones were
-        // blocked.
-        long idle = Math.max(0, send + 1 - free[i]);
-        long scanned = item == 0 ? idle : overlap(free[i], send + 1, sent + 2, sent + scans + 2);
-        tally.stall(Stall.QUEUE_EMPTY, scanned * kindCounts[i]);
-        tally.stall(Stall.QUEUE_FULL, (idle - scanned) * kindCounts[i]);
-        tally.busy += (long) weights[i][k] * kindCounts[i];
-        tally.stall(Stall.ZERO_BRICK, (long) (slots[i][k] - weights[i][k]) * kindCounts[i]);
-        oldest[i] = start;
-        free[i] = start + slots[i][k];
-      }
+      idle(item == 0 ? 0 : sent + 2, sent + scans + 2, send + 1, free, tally);
+      slowestStart[item % depth] = start(send + 1, free, slots[k]);
+      weights += allWeights[k];
+      taken += allSlots[k];
       sent = send;
       position = k + 1;
     }
+    tally.busy += weights;
+    tally.stall(Stall.ZERO_BRICK, taken - weights);
     long scanned = sent + 1 + Compression.ceil(layer.inputs() - position, array.scan());
     long end = scanned;
     for (long f : free) {
       end = Math.max(end, f);
     }
-    for (int i = 0; i < n; i++) {
-      long first = item == 0 ? 0 : sent + 2;
-      long empty = overlap(free[i], end, first, scanned + 1);
+    for (int i = 0; i < free.length; i++) {
+      long empty = overlap(free[i], end, item == 0 ? 0 : sent + 2, scanned + 1);
       tally.stall(Stall.QUEUE_EMPTY, empty * kindCounts[i]);
       tally.stall(Stall.LANE_SYNC, (end - free[i] - empty) * kindCounts[i]);
     }
     tally.stall(Stall.UNMAPPED, (array.elements() - mapped) * end);
     tally.cycles += end;
+  }
+
+  /** Elements wait from when they are free until {@code arrival}: for an empty scan, else for somebody's full queue. */
+  private void idle(long scanFrom, long scanTo, long arrival, long[] free, Tally tally) {
+    long all = 0;
+    long scanned = 0;
+    for (int i = 0; i < free.length; i++) {
+      all += Math.max(0, arrival - free[i]) * kindCounts[i];
+    }
+    if (all > 0 && scanTo > scanFrom) {
+      for (int i = 0; i < free.length; i++) {
+        scanned += overlap(free[i], arrival, scanFrom, scanTo) * kindCounts[i];
+      }
+    }
+    tally.stall(Stall.QUEUE_EMPTY, scanned);
+    tally.stall(Stall.QUEUE_FULL, all - scanned);
+  }
+
+  /** Starts an item in every element when it has arrived and the element is free; returns the last start. */
+  private static long start(long arrival, long[] free, int[] slots) {
+    long last = 0;
+    for (int i = 0; i < free.length; i++) {
+      long start = Math.max(arrival, free[i]);
+      last = Math.max(last, start);
+      free[i] = start + slots[i];
+    }
+    return last;
   }
 
   /** Length of the intersection of [a, b) and [c, d). */
@@ -219,11 +236,14 @@ final class BroadcastEngine implements Engine {
 
   @Override
   public double expectedCycles() {
-    double nonZero = layer.inputs() * layer.activations().density();
+    double density = layer.activations().density();
     double outputs = Compression.ceil(layer.outputs(), array.elements());
     double perColumn = Math.max(1, outputs * layer.weights().density());
-    double scanning = Math.max(nonZero, layer.inputs() / (double) array.scan());
-    return layer.tokens() * (nonZero == 0 ? scanning : Math.max(scanning, nonZero * perColumn) + 1);
+    // A cycle of scanning passes min(G, S) inputs, G geometric: (1 - q^S) / d on average.
+    double passed =
+        density == 0 ? array.scan() : (1 - Math.pow(1 - density, array.scan())) / density;
+    double scanning = layer.inputs() / passed;
+    return layer.tokens() * (Math.max(scanning, layer.inputs() * density * perColumn) + 1);
   }
 
   @Override

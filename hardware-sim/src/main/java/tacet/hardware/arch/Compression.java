@@ -72,7 +72,7 @@ public enum Compression {
         yield new Size(nonZero * dataBits, nonZero * OFFSET_BITS + bricks * BRICK_COUNT_BITS);
       }
       case RUN_LENGTH -> {
-        long entries = nonZero + explicitZeros(operand, b, nonZero);
+        long entries = nonZero + explicitZeros(operand, b);
         long counts = (long) rows * bitsFor(columns + 1L);
         yield new Size(entries * dataBits, entries * OFFSET_BITS + counts);
       }
@@ -83,12 +83,10 @@ public enum Compression {
     };
   }
 
-  private static long explicitZeros(Operand operand, Block b, long nonZero) {
+  private static long explicitZeros(Operand operand, Block b) {
     BitMatrix mask = operand.mask();
     if (mask == null) {
-      // Gaps are geometric: E[floor(gap / 16)] = q^16 / (1 - q^16).
-      double q16 = Math.pow(1 - operand.density(), MAX_RUN + 1);
-      return q16 == 1 ? 0 : Math.round(nonZero * q16 / (1 - q16));
+      return Math.round((b.rowEnd() - b.row()) * expectedExplicitZeros(b, operand.density()));
     }
     long zeros = 0;
     for (int r = b.row(); r < b.rowEnd(); r++) {
@@ -99,6 +97,16 @@ public enum Compression {
       }
     }
     return zeros;
+  }
+
+  /** Per row: for every column c and run length 16 j, the probability of a non-zero at c behind 16 j zeros. */
+  private static double expectedExplicitZeros(Block b, double density) {
+    int columns = b.columnEnd() - b.column();
+    double expected = 0;
+    for (int run = MAX_RUN + 1; run < columns; run += MAX_RUN + 1) {
+      expected += (columns - run) * density * Math.pow(1 - density, run);
+    }
+    return expected;
   }
 
   static long ceil(long a, long b) {

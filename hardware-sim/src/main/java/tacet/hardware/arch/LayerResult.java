@@ -154,9 +154,9 @@ public record LayerResult(
     return cycles == 0 ? 1 : macs.issued() / ((double) cycles * peakMacs);
   }
 
-  /** What skipping every zero of the activations would bring at best: 1 / density. */
+  /** The speed-up if operations with a zero operand took no time: 1 / density, of both operands together. */
   public double idealSpeedup() {
-    return 1 / activationDensity;
+    return 1 / (activationDensity * weightDensity);
   }
 
   /** Nanoseconds. */

@@ -28,6 +28,11 @@ public record Platform(int dataBits, double gigahertz, Memory memory, EnergyTabl
     return new Platform(8, 1, Memory.DEFAULT, EnergyTable.horowitz45());
   }
 
+  /** The same with 1 MB per operand: weights of a small MLP stay on chip, as EIE and DaDianNao demand. */
+  public static Platform largeSram() {
+    return standard().with(Memory.DEFAULT.withSram(1 << 20, 1 << 20, 1 << 20));
+  }
+
   /** The same with another memory. */
   public Platform with(Memory other) {
     return new Platform(dataBits, gigahertz, other, energy);

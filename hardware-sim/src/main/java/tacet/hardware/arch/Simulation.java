@@ -31,7 +31,7 @@ final class Simulation {
               engine,
               platform.memory(),
               traffic,
-              (slot, t, n, k) -> seen.set(Math.addExact(t * layer.outputs(), n)));
+              (slot, t, n, k) -> seen.set(t * layer.outputs() + n));
       touched = seen.cardinality();
     } else {
       tally =

@@ -1,5 +1,6 @@
 package tacet.hardware.arch;
 
+import java.util.Arrays;
 import tacet.hardware.arch.LayerResult.SramWords;
 import tacet.hardware.arch.SystolicArray.Dataflow;
 
@@ -184,7 +185,7 @@ final class SystolicEngine implements Engine {
       this.step = step;
       this.products = products;
       for (int[] row : across) {
-        java.util.Arrays.fill(row, -1);
+        Arrays.fill(row, -1);
       }
     }
 

@@ -1,5 +1,6 @@
 package tacet.hardware.arch;
 
+import java.util.Arrays;
 import tacet.hardware.BitMatrix;
 import tacet.hardware.arch.LayerResult.SramWords;
 
@@ -142,7 +143,7 @@ final class TwoSidedEngine implements Engine {
         (int) Math.round(rows * layer.inputs() * layer.activations().density() * array.window());
     double[] work = Binomials.binomial(n, layer.weights().density());
     double[][] all = new double[mapped][];
-    java.util.Arrays.fill(all, work);
+    Arrays.fill(all, work);
     return Binomials.expectedMax(all) * layer.tokens() / array.window();
   }
 

@@ -84,6 +84,23 @@ public record Workload(
     return dense(name, tokens, outputs, inputs);
   }
 
+  /**
+   * An upper bound, not a machine: the layer if it were known beforehand which results will be zero, so that their
+   * products need not be computed. Skipping results n is skipping rows of the weights as skipping inputs k is skipping
+   * columns, hence the same layer with N and K exchanged. Only operations and compute cycles mean something; use
+   * {@link Memory#IDEAL}. Legitimate for the second input product of a gated MLP, whose mask the first has settled.
+   */
+  public Workload outputSkippingBound() {
+    return new Workload(
+        name + " (bound: zero results known)",
+        tokens,
+        inputs,
+        outputs,
+        results,
+        Operand.DENSE,
+        Operand.DENSE);
+  }
+
   /** Masks drawn at random where only a density is known. */
   public Workload sampled(long seed) {
     SplittableRandom random = new SplittableRandom(seed);

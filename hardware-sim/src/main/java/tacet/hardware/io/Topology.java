@@ -28,7 +28,7 @@ public final class Topology {
    * @throws IOException if reading fails
    */
   public static List<Workload> read(Path file) throws IOException {
-    return parse(file.toString(), ScaleSimConfig.Lines.read(file));
+    return parse(file.toString(), KeyValues.lines(file));
   }
 
   static List<Workload> parse(String file, List<String> lines) throws FormatException {
