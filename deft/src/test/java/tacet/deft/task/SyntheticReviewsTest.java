@@ -119,7 +119,6 @@ final class SyntheticReviewsTest {
     BagOfWords bag = new BagOfWords();
     List<Review> train = SyntheticReviews.reviews(1, 4000, false);
     bag.fit(train, 30);
-    System.err.println(
     double onTrain = bag.accuracy(train);
     double onDev = bag.accuracy(SyntheticReviews.reviews(1, 1000, true));
     assertThat(onTrain).as("train").isLessThan(0.80);
