@@ -159,13 +159,13 @@ public final class SyntheticReviews {
 
   private static Map<String, Integer> shares() {
     Map<String, Integer> shares = new LinkedHashMap<>();
-    shares.put("plain", 40);
+    shares.put("plain", 44);
     shares.put("negation", 16);
     shares.put("emphasis", 8);
-    shares.put("contrast", 15);
-    shares.put("irrealis", 7);
-    shares.put("comparison", 7);
-    shares.put("reported", 7);
+    shares.put("contrast", 14);
+    shares.put("irrealis", 6);
+    shares.put("comparison", 6);
+    shares.put("reported", 6);
     return shares;
   }
 
