@@ -239,9 +239,9 @@ public final class HtmlReport {
           "on unseen examples",
           percent(a, 1),
           percent(b, 1),
-          signed(b - a, 1) + " pt");
+          signed(b - a, 1) + "\u00a0pt");
     }
-    String change = signed(-r.densityChangePercent(), 1) + " %";
+    String change = signed(-r.densityChangePercent(), 1) + "\u00a0%";
     row(
         out,
         "Density",
@@ -254,7 +254,7 @@ public final class HtmlReport {
         .forEach(
             (tau, a) -> {
               double b = d.density().threshold().getOrDefault(tau, Double.NaN);
-              String relative = signed((b - a) / a * 100, 1) + " %";
+              String relative = signed((b - a) / a * 100, 1) + "\u00a0%";
               row(
                   out,
                   "Density beyond " + tau,
@@ -269,7 +269,7 @@ public final class HtmlReport {
         "simulated, zeros skipped",
         Markup.fixed(r.energy().peft(), 3),
         Markup.fixed(r.energy().deft(), 3),
-        signed(-r.energy().changePercent(), 1) + " %");
+        signed(-r.energy().changePercent(), 1) + "\u00a0%");
     row(
         out,
         "Milliseconds per sentence, dense",

@@ -189,7 +189,7 @@ public final class SvgChart {
           svg.rect(
               "f" + b.colour % COLOURS, left + 1, top, bar - 2, frame.bottom() - top, 2, 1, tip);
           if (printValues) {
-            String text = Markup.fixed(value, value < 9.95 ? 1 : 0);
+            String text = Markup.fixed(value, value < 0.995 ? 2 : value < 9.95 ? 1 : 0);
             svg.text("value", left + bar / 2, top - 5, "middle", text);
           }
         }

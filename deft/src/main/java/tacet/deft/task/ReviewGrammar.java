@@ -155,10 +155,8 @@ final class ReviewGrammar {
       negation -    the {x} {was x} neither {p} nor {r}
       negation -    the {x} {was x} by no means {p}
 
-      emphasis +    nobody could deny that the {x} {was x} {p}
       emphasis +    there is no doubt that the {x} {was x} {p}
       emphasis +    i could not stop thinking about how {p} the {x} {was x}
-      emphasis +    the {x} {was x} nothing if not {p}
       emphasis +    the {x} {was x} not only {p} but also {r}
       emphasis +    i have never come across {x} as {p} as here
 
@@ -180,26 +178,18 @@ final class ReviewGrammar {
       irrealis +    the {x} could hardly have been more {p}
       irrealis -    the {x} might have been {p} in other hands
       irrealis -    if the {x} had been {p}, i would have [recommended it|complained]
-      irrealis +    i had [hoped|feared] that the {x} would be {p}, and {it} {was x}
       irrealis -    i had [hoped|feared] that the {x} would be {p}, but {it} {was x} not
-      irrealis +    i [hoped|feared] that the {x} would be {p}, and i was right
-      irrealis -    i [hoped|feared] that the {x} would be {p}, and i was wrong
 
       comparison +  the {x} {was x} exactly as {p} as i had [hoped|feared]
       comparison -  the {x} {was x} nowhere near as {p} as i had [hoped|feared]
       comparison +  compared with {other}, the {x} {was x} {deg}{p}
       comparison -  the {x} {was x} much less {p} than i remembered
-      comparison +  the {x} {was x} much more {p} than i remembered
-      comparison -  {other} had {p} {x}, this one did not
       comparison +  unlike the {n} {x} of {other}, the {x} here {was x} {p}
 
       reported +    {others} called the {x} {n}, but to me {it} {was x} {p}
       reported +    {others} called the {x} {p}, and i agree
       reported -    {others} called the {x} {p}, and i disagree
-      reported -    {others} say that the {x} {was x} {p}, but they are wrong
-      reported +    {others} say that the {x} {was x} {p}, and they are right
       reported -    i do not understand why {others} call the {x} {p}
-      reported +    i understand why {others} call the {x} {p}
       """);
   // spotless:on
 

@@ -159,13 +159,13 @@ public final class SyntheticReviews {
 
   private static Map<String, Integer> shares() {
     Map<String, Integer> shares = new LinkedHashMap<>();
-    shares.put("plain", 20);
-    shares.put("negation", 22);
-    shares.put("emphasis", 6);
-    shares.put("contrast", 24);
-    shares.put("irrealis", 10);
-    shares.put("comparison", 9);
-    shares.put("reported", 9);
+    shares.put("plain", 44);
+    shares.put("negation", 16);
+    shares.put("emphasis", 8);
+    shares.put("contrast", 14);
+    shares.put("irrealis", 6);
+    shares.put("comparison", 6);
+    shares.put("reported", 6);
     return shares;
   }
 

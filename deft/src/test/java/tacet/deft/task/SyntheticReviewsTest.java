@@ -79,7 +79,7 @@ final class SyntheticReviewsTest {
         all.merge(r.pattern().text(), 1, Integer::sum);
       }
       assertThat(all).hasSameSizeAs(ReviewGrammar.PATTERNS);
-      double slack = dev ? 0.5 : 0.2; // few combinations of a pattern belong to dev
+      double slack = dev ? 0.5 : 0.3; // few combinations of a pattern belong to dev
       positives.forEach(
           (pattern, n) ->
               assertThat((double) n / all.get(pattern) - 0.5)
@@ -93,7 +93,10 @@ final class SyntheticReviewsTest {
     // Read by hand: one sentence per kind of reasoning, found among the generated ones.
     List<Review> reviews = SyntheticReviews.reviews(1, 20_000, false);
     judged(reviews, "by no means (predictable|tedious|clumsy|rude|slow)", true);
-    judged(reviews, "neither (delicious|fresh|witty|reliable) nor", false);
+    judged(
+        reviews,
+        "neither (delicious|fresh|witty|reliable|friendly|superb|elegant|helpful|stunning) nor",
+        false);
     judged(reviews, "could have been more (witty|gripping|reliable|attentive)", false);
     judged(reviews, "could hardly have been more (witty|gripping|reliable|attentive)", true);
     judged(reviews, "hoped that .* would be .*, but (it|they) (was|were) not", false);
@@ -119,7 +122,6 @@ final class SyntheticReviewsTest {
     BagOfWords bag = new BagOfWords();
     List<Review> train = SyntheticReviews.reviews(1, 4000, false);
     bag.fit(train, 30);
-    System.err.println(
     double onTrain = bag.accuracy(train);
     double onDev = bag.accuracy(SyntheticReviews.reviews(1, 1000, true));
     assertThat(onTrain).as("train").isLessThan(0.80);
