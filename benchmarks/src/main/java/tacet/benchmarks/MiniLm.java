@@ -2,7 +2,6 @@ package tacet.benchmarks;
 
 import java.io.IOException;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -16,7 +15,6 @@ import tacet.peft.Lora;
 import tacet.peft.Targets;
 import tacet.tensor.Engine;
 import tacet.tensor.RandomStream;
-import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.kernel.Surrogate;
 import tacet.transformer.Batch;
@@ -25,6 +23,7 @@ import tacet.transformer.Tap;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
+import tacet.transformer.model.Bert;
 import tacet.transformer.model.TextModels;
 
 /**
@@ -124,25 +123,6 @@ public final class MiniLm {
 
   /** A classifier of MiniLM's shape, weights as a fresh BERT's. */
   static TextModel model() throws IOException {
-    int d = 384;
-    int f = 1536;
-    Map<String, Tensor> t = new LinkedHashMap<>();
-    random(t, "embeddings.word_embeddings.weight", 30522, d);
-    random(t, "embeddings.position_embeddings.weight", 512, d);
-    random(t, "embeddings.token_type_embeddings.weight", 2, d);
-    norm(t, "embeddings.LayerNorm", d);
-    for (int i = 0; i < 6; i++) {
-      String l = "encoder.layer." + i + ".";
-      for (String name : List.of("query", "key", "value")) {
-        linear(t, l + "attention.self." + name, d, d);
-      }
-      linear(t, l + "attention.output.dense", d, d);
-      norm(t, l + "attention.output.LayerNorm", d);
-      linear(t, l + "intermediate.dense", d, f);
-      linear(t, l + "output.dense", f, d);
-      norm(t, l + "output.LayerNorm", d);
-    }
-    linear(t, "pooler.dense", d, d);
     Json config =
         Json.parse(
             """
@@ -151,23 +131,8 @@ public final class MiniLm {
              "hidden_act": "relu"}
             """,
             "config");
-    return TextModels.classifier(Checkpoint.of("random minilm", config, t), 2, 1).model();
-  }
-
-  private static void random(Map<String, Tensor> t, String name, int... dims) {
-    t.put(name, RandomStream.of(1, name, 0).normal(Shape.of(dims), 0.02));
-  }
-
-  private static void linear(Map<String, Tensor> t, String name, int in, int out) {
-    random(t, name + ".weight", out, in);
-    t.put(name + ".bias", Tensor.zeros(out));
-  }
-
-  private static void norm(Map<String, Tensor> t, String name, int d) {
-    Tensor ones = Tensor.zeros(d);
-    Arrays.fill(ones.data(), 1);
-    t.put(name + ".weight", ones);
-    t.put(name + ".bias", Tensor.zeros(d));
+    Map<String, Tensor> weights = Bert.initialWeights(Bert.Config.of(config), 1);
+    return TextModels.classifier(Checkpoint.of("random minilm", config, weights), 2, 1).model();
   }
 
   private static void say(String format, Object... args) {

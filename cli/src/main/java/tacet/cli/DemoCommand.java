@@ -17,6 +17,7 @@ import tacet.deft.DensityLoss;
 import tacet.deft.EnergyProbe;
 import tacet.deft.Evaluator;
 import tacet.deft.Padding;
+import tacet.deft.Ramp;
 import tacet.deft.Trainer;
 import tacet.deft.report.DemoResults;
 import tacet.deft.report.DemoResults.EnergyRatio;
@@ -56,6 +57,7 @@ final class DemoCommand implements Callable<Integer> {
   private static final int BATCH = 32;
   private static final double LEARNING_RATE = 2e-3;
   private static final double LAMBDA = 0.1;
+  private static final Ramp RAMP = new Ramp(0.4, 0.9);
   private static final int TIMING_BATCH = 32;
   private static final int TIMING_ROUNDS = 9;
 
@@ -133,7 +135,7 @@ final class DemoCommand implements Callable<Integer> {
             engine,
             model,
             task,
-            new Trainer.Settings(epochs, BATCH, LEARNING_RATE, 0.06, 0.01, 0, seed, loss));
+            new Trainer.Settings(epochs, BATCH, LEARNING_RATE, 0.06, 0.01, 0, seed, loss, RAMP));
     Path dir = out.resolve(name);
     Files.createDirectories(dir);
     long start = System.nanoTime();
@@ -182,6 +184,7 @@ final class DemoCommand implements Callable<Integer> {
     if (loss != null) {
       c.put("beta", loss.parameter());
       c.put("lambda", loss.lambda());
+      c.put("lambda_ramp", new double[] {RAMP.start(), RAMP.end()});
     }
     c.put("train_samples", samples);
     c.put("max_length", MAX_LENGTH);

@@ -4,6 +4,7 @@ import java.util.Locale;
 import picocli.CommandLine.Option;
 import tacet.deft.DensityLoss;
 import tacet.deft.Padding;
+import tacet.deft.Ramp;
 import tacet.tensor.kernel.Surrogate;
 
 /** The density loss on the command line. */
@@ -38,7 +39,26 @@ final class DensityOptions {
       description = "Padding tokens in the density: masked or included (default: masked).")
   private Padding padding = Padding.MASKED;
 
+  @Option(
+      names = "--lambda-ramp",
+      paramLabel = "START,END",
+      description = "Let lambda grow from 0 to full between these shares of the steps (0,0).")
+  private String ramp = "0,0";
+
   private DensityOptions() {}
+
+  /** How λ grows. */
+  Ramp ramp() {
+    String[] parts = ramp.split(",");
+    try {
+      if (parts.length == 2) {
+        return new Ramp(Double.parseDouble(parts[0]), Double.parseDouble(parts[1]));
+      }
+    } catch (NumberFormatException e) {
+      // told below
+    }
+    throw new UserException("--lambda-ramp needs two shares such as 0.3,0.8, got " + ramp);
+  }
 
   /** What was chosen; null for no density loss. */
   DensityLoss loss() {

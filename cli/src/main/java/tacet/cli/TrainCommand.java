@@ -138,7 +138,15 @@ final class TrainCommand implements Callable<Integer> {
               trained,
               task,
               new Trainer.Settings(
-                  epochs, batch, learningRate, warmUp, weightDecay, clip, seed, loss));
+                  epochs,
+                  batch,
+                  learningRate,
+                  warmUp,
+                  weightDecay,
+                  clip,
+                  seed,
+                  loss,
+                  density.ramp()));
       Files.createDirectories(out);
       Path checkpoint = out.resolve("checkpoint.safetensors");
       long from = resume && Files.exists(checkpoint) ? trainer.restore(checkpoint) : 0;
@@ -215,6 +223,7 @@ final class TrainCommand implements Callable<Integer> {
     if (loss != null) {
       c.put("surrogate_parameter", loss.parameter());
       c.put("lambda", loss.lambda());
+      c.put("lambda_ramp", new double[] {density.ramp().start(), density.ramp().end()});
       c.put("padding", loss.padding().name().toLowerCase(Locale.ROOT));
     }
     if (trainSamples != Integer.MAX_VALUE) {

@@ -88,7 +88,12 @@ public record DensityLoss(Surrogate surrogate, double parameter, double lambda, 
 
     /** Task loss + λ · density loss. */
     public Var addTo(Pass pass, Var taskLoss, Var densityLoss) {
-      return Ops.add(pass, taskLoss, Ops.scale(pass, densityLoss, (float) lambda));
+      return addTo(pass, taskLoss, densityLoss, 1);
+    }
+
+    /** Task loss + share · λ · density loss. */
+    public Var addTo(Pass pass, Var taskLoss, Var densityLoss, double share) {
+      return Ops.add(pass, taskLoss, Ops.scale(pass, densityLoss, (float) (share * lambda)));
     }
   }
 }

@@ -40,6 +40,7 @@ public final class Trainer {
    * @param clip largest gradient norm; 0 for no clipping
    * @param seed of order, dropout and new weights
    * @param density the density loss; null for plain fine-tuning
+   * @param ramp how λ grows
    */
   public record Settings(
       int epochs,
@@ -49,7 +50,8 @@ public final class Trainer {
       double weightDecay,
       double clip,
       long seed,
-      DensityLoss density) {
+      DensityLoss density,
+      Ramp ramp) {
     /** Checks the numbers. */
     public Settings {
       if (epochs < 1 || batchSize < 1) {
@@ -132,7 +134,9 @@ public final class Trainer {
       List<int[]> batches = train.epoch(settings.batchSize, settings.seed, epoch);
       for (int i = (int) (optimizer.steps() - epoch * perEpoch); i < perEpoch; i++) {
         long step = epoch * perEpoch + i;
-        listener.step(step(train.cut(batches.get(i)), step, perEpoch, schedule.at(step), start));
+        double lambda = settings.ramp.at(step, total);
+        listener.step(
+            step(train.cut(batches.get(i)), step, perEpoch, schedule.at(step), lambda, start));
       }
       result = evaluate(dev, listener);
       if (checkpoint != null) {
@@ -143,7 +147,12 @@ public final class Trainer {
   }
 
   private LogEntry.Step step(
-      Dataset.Cut cut, long step, int perEpoch, double learningRate, long start) {
+      Dataset.Cut cut,
+      long step,
+      int perEpoch,
+      double learningRate,
+      double lambdaShare,
+      long start) {
     long began = System.nanoTime();
     double taskLoss;
     double densityLoss = 0;
@@ -160,7 +169,7 @@ public final class Trainer {
       if (terms != null) {
         Var d = terms.loss(pass);
         densityLoss = d.value().item();
-        total = terms.addTo(pass, total, d);
+        total = terms.addTo(pass, total, d, lambdaShare);
       }
       loss = total.value().item();
       if (!Double.isFinite(loss)) {

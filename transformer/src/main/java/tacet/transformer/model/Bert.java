@@ -2,7 +2,10 @@ package tacet.transformer.model;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import tacet.autograd.Ops;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
@@ -366,6 +369,52 @@ public final class Bert {
     }
     return new Linear(
         Parameter.frozen(weight), Parameter.frozen(bias == null ? Tensor.zeros(out) : bias));
+  }
+
+  /**
+   * The weights of an untrained encoder by their names in a checkpoint: normal with the
+   * configuration's initializer_range drawn from the seed, norms at identity, biases zero.
+   */
+  public static Map<String, Tensor> initialWeights(Config c, long seed) {
+    Map<String, Tensor> t = new LinkedHashMap<>();
+    int d = c.hiddenSize;
+    random(c, t, "embeddings.word_embeddings", seed, c.vocabularySize, d);
+    random(c, t, "embeddings.position_embeddings", seed, c.positions, d);
+    random(c, t, "embeddings.token_type_embeddings", seed, c.typeVocabularySize, d);
+    identityNorm(t, "embeddings.LayerNorm", d);
+    for (int i = 0; i < c.layers; i++) {
+      String layer = "encoder.layer." + i + ".";
+      for (String name : List.of("self.query", "self.key", "self.value", "output.dense")) {
+        randomLinear(c, t, layer + "attention." + name, seed, d, d);
+      }
+      identityNorm(t, layer + "attention.output.LayerNorm", d);
+      randomLinear(c, t, layer + "intermediate.dense", seed, c.intermediateSize, d);
+      randomLinear(c, t, layer + "output.dense", seed, d, c.intermediateSize);
+      identityNorm(t, layer + "output.LayerNorm", d);
+    }
+    randomLinear(c, t, "pooler.dense", seed, d, d);
+    return t;
+  }
+
+  private static void random(
+      Config c, Map<String, Tensor> t, String name, long seed, int rows, int columns) {
+    t.put(
+        name + ".weight",
+        RandomStream.of(seed, "init " + name, 0)
+            .normal(Shape.of(rows, columns), c.initializerRange));
+  }
+
+  private static void randomLinear(
+      Config c, Map<String, Tensor> t, String name, long seed, int out, int in) {
+    random(c, t, name, seed, out, in);
+    t.put(name + ".bias", Tensor.zeros(out));
+  }
+
+  private static void identityNorm(Map<String, Tensor> t, String name, int d) {
+    Tensor ones = Tensor.zeros(d);
+    Arrays.fill(ones.data(), 1f);
+    t.put(name + ".weight", ones);
+    t.put(name + ".bias", Tensor.zeros(d));
   }
 
   private static Parameter weight(Weights w, String name, int... dims) throws IOException {
