@@ -53,11 +53,15 @@ import tacet.transformer.model.TextModels;
           + " and results.json."
     })
 final class DemoCommand implements Callable<Integer> {
+  /** How much is learnt: λ grows late enough for the task to be learnt first. */
+  private record Size(
+      int train, int dev, int epochs, int batch, double lambda, Ramp ramp, int timed) {}
+
+  private static final Size FULL = new Size(3000, 600, 3, 32, 1, new Ramp(0.35, 0.65), 300);
+  private static final Size QUICK = new Size(1000, 300, 2, 16, 0.4, new Ramp(0.2, 0.5), 100);
+
   private static final int MAX_LENGTH = 64;
-  private static final int BATCH = 32;
   private static final double LEARNING_RATE = 2e-3;
-  private static final double LAMBDA = 0.1;
-  private static final Ramp RAMP = new Ramp(0.4, 0.9);
   private static final int TIMING_BATCH = 32;
   private static final int TIMING_ROUNDS = 9;
 
@@ -86,7 +90,7 @@ final class DemoCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Progress progress = common.progress();
-    Task task = SyntheticReviews.task(seed, quick ? 600 : 3000, quick ? 200 : 600);
+    Task task = SyntheticReviews.task(seed, size().train, size().dev);
     try (Engine engine = common.engine();
         ModelSource source = ModelSource.open(ModelSource.MINILM)) {
       Dataset train = Dataset.of(task.train().read(), source.tokenizer(), MAX_LENGTH);
@@ -106,7 +110,7 @@ final class DemoCommand implements Callable<Integer> {
           new DensityLoss(
               Surrogate.TANH,
               DensityLoss.standardParameter(Surrogate.TANH),
-              LAMBDA,
+              size().lambda,
               Padding.MASKED);
       Trained deft = train("deft", engine, task, train, dev, loss, progress);
       progress.say("measuring speed and energy");
@@ -128,14 +132,22 @@ final class DemoCommand implements Callable<Integer> {
       DensityLoss loss,
       Progress progress)
       throws IOException {
-    int epochs = quick ? 2 : 3;
     TextModel model = lora.applyTo(base, seed);
     Trainer trainer =
         new Trainer(
             engine,
             model,
             task,
-            new Trainer.Settings(epochs, BATCH, LEARNING_RATE, 0.06, 0.01, 0, seed, loss, RAMP));
+            new Trainer.Settings(
+                size().epochs,
+                size().batch,
+                LEARNING_RATE,
+                0.06,
+                0.01,
+                0,
+                seed,
+                loss,
+                size().ramp));
     Path dir = out.resolve(name);
     Files.createDirectories(dir);
     long start = System.nanoTime();
@@ -165,12 +177,12 @@ final class DemoCommand implements Callable<Integer> {
             100.0 * trainable / Surgery.count(Surgery.parameters(model)),
             times,
             Machine.peakMemoryMb(),
-            configuration(epochs, train.size(), loss));
+            configuration(train.size(), loss));
     metrics.write(dir.resolve("metrics.json"));
     return new Trained(Lora.merge(model), metrics, listener.entries());
   }
 
-  private Json configuration(int epochs, int samples, DensityLoss loss) {
+  private Json configuration(int samples, DensityLoss loss) {
     Map<String, Object> c = new LinkedHashMap<>();
     c.put("model", ModelSource.MINILM);
     c.put("activation", "relu");
@@ -184,12 +196,12 @@ final class DemoCommand implements Callable<Integer> {
     if (loss != null) {
       c.put("beta", loss.parameter());
       c.put("lambda", loss.lambda());
-      c.put("lambda_ramp", new double[] {RAMP.start(), RAMP.end()});
+      c.put("lambda_ramp", new double[] {size().ramp.start(), size().ramp.end()});
     }
     c.put("train_samples", samples);
     c.put("max_length", MAX_LENGTH);
-    c.put("epochs", epochs);
-    c.put("batch", BATCH);
+    c.put("epochs", size().epochs);
+    c.put("batch", size().batch);
     c.put("lr", LEARNING_RATE);
     c.put("warmup", 0.06);
     c.put("weight_decay", 0.01);
@@ -199,7 +211,7 @@ final class DemoCommand implements Callable<Integer> {
 
   private DemoResults measure(Engine engine, Dataset dev, Trained peft, Trained deft) {
     Engine dense = engine.alwaysDense();
-    Dataset timed = dev.first(quick ? 100 : 300);
+    Dataset timed = dev.first(size().timed);
     MillisecondsPerSentence milliseconds =
         new MillisecondsPerSentence(
             time(dense, peft, timed), time(dense, deft, timed), time(engine, deft, timed));
@@ -217,6 +229,10 @@ final class DemoCommand implements Callable<Integer> {
         milliseconds,
         energy,
         change);
+  }
+
+  private Size size() {
+    return quick ? QUICK : FULL;
   }
 
   private static double time(Engine engine, Trained trained, Dataset data) {

@@ -68,8 +68,8 @@ final class ForwardCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     DensityLoss densityLoss = density.loss();
-    try (SafeTensors in = SafeTensors.open(inputs);
-        Engine engine = common.engine();
+    try (Engine engine = common.engine();
+        SafeTensors in = SafeTensors.open(inputs);
         ModelSource source = model.open()) {
       Batch batch = batch(in);
       TextModel base =

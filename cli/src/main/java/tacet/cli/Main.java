@@ -56,6 +56,7 @@ public final class Main implements Runnable {
             .setOut(out)
             .setErr(err)
             .setCaseInsensitiveEnumValuesAllowed(true)
+            .setOverwrittenOptionsAllowed(true)
             .setUsageHelpAutoWidth(true)
             .setParameterExceptionHandler((e, a) -> usage(e, err))
             .setExecutionExceptionHandler((e, c, r) -> failure(e, main.debug, err));

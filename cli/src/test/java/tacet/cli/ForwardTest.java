@@ -1,0 +1,185 @@
+package tacet.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import tacet.tensor.Tensor;
+import tacet.transformer.checkpoint.SafeTensors;
+
+/** {@code tacet forward} against Hugging Face transformers, peft and ONNX Runtime. */
+class ForwardTest {
+  private static final double VALUES = 1e-4;
+  private static final double GRADIENTS = 1e-3;
+
+  /** Below this a gradient is zero up to rounding: that of a key's bias is, by algebra. */
+  private static final double NOISE = 1e-6;
+
+  @TempDir Path temp;
+
+  private static Path golden(String name) throws URISyntaxException {
+    return Path.of(ForwardTest.class.getResource("/golden/" + name).toURI());
+  }
+
+  private Path forward(Path dir, Object... more) {
+    List<Object> args =
+        new ArrayList<>(
+            List.of(
+                "forward",
+                "--model",
+                dir,
+                "--inputs",
+                dir.resolve("inputs.safetensors"),
+                "--output",
+                temp.resolve("out.safetensors"),
+                "--hidden-states",
+                "--gradients"));
+    if (Files.exists(dir.resolve("adapter"))) {
+      args.addAll(List.of("--adapter", dir.resolve("adapter")));
+    }
+    args.addAll(List.of(more));
+    Cli.Result r = Cli.run(args.toArray());
+    assertThat(r.err()).isEmpty();
+    assertThat(r.code()).isZero();
+    return temp.resolve("out.safetensors");
+  }
+
+  /** Every expected tensor within tolerance of its largest value; returns how many there were. */
+  private static int compare(Path expectedFile, Path foundFile, double gradients)
+      throws IOException {
+    int compared = 0;
+    try (SafeTensors expected = SafeTensors.open(expectedFile);
+        SafeTensors found = SafeTensors.open(foundFile)) {
+      assertThat(found.names()).containsAll(expected.names());
+      for (String name : expected.names()) {
+        Tensor e = expected.read(name);
+        Tensor f = found.read(name);
+        assertThat(f.shape()).as(name).isEqualTo(e.shape());
+        double largest = 0;
+        double worst = 0;
+        for (int i = 0; i < e.size(); i++) {
+          largest = Math.max(largest, Math.abs(e.data()[i]));
+          worst = Math.max(worst, Math.abs(e.data()[i] - f.data()[i]));
+        }
+        double tolerance = name.startsWith("grad.") ? gradients : VALUES;
+        assertThat(worst).as(name).isLessThanOrEqualTo(Math.max(NOISE, tolerance * largest));
+        compared++;
+      }
+    }
+    return compared;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"bert-relu", "bert-gelu-regression", "bert-lora", "bert-rslora"})
+  void agreesWithTransformersAndPeft(String name) throws Exception {
+    Path dir = golden(name);
+    int compared = compare(dir.resolve("expected.safetensors"), forward(dir), GRADIENTS);
+    assertThat(compared).isGreaterThan(15);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"bert-relu", "bert-regression", "deft-bert-tanh"})
+  void agreesWithTheSharedGoldens(String name) throws Exception {
+    Path shared = Cli.shared("golden");
+    assumeTrue(shared != null, "the shared golden files are not here");
+    Path dir = shared.resolve(name);
+    Path args = dir.resolve("args.txt");
+    Object[] more = Files.exists(args) ? Files.readString(args).strip().split(" ") : new Object[0];
+    int compared = compare(dir.resolve("expected.safetensors"), forward(dir, more), GRADIENTS);
+    assertThat(compared).isGreaterThan(15);
+  }
+
+  @Test
+  void oneAndTwoThreadsGiveTheSameBytes() throws Exception {
+    byte[] one = Files.readAllBytes(forward(golden("bert-relu"), "--threads", 1));
+    byte[] two = Files.readAllBytes(forward(golden("bert-relu"), "--threads", 2));
+    assertThat(two).isEqualTo(one);
+  }
+
+  @Test
+  void minilmAgreesWithOnnxRuntime() throws Exception {
+    Path dir = golden("minilm");
+    Path out = temp.resolve("out.safetensors");
+    Cli.Result r =
+        Cli.run(
+            "forward",
+            "--model",
+            "minilm",
+            "--inputs",
+            dir.resolve("inputs.safetensors"),
+            "--output",
+            out,
+            "--hidden-states");
+    assertThat(r.err()).isEmpty();
+    try (SafeTensors expected = SafeTensors.open(dir.resolve("expected.safetensors"));
+        SafeTensors inputs = SafeTensors.open(dir.resolve("inputs.safetensors"));
+        SafeTensors found = SafeTensors.open(out)) {
+      Tensor e = expected.read("last_hidden_state.every8th");
+      Tensor f = found.read("last_hidden_state");
+      assertThat(found.read("hidden.6").toArray()).isEqualTo(f.toArray());
+      long[] mask = inputs.readLongs("attention_mask");
+      int width = e.shape().last();
+      int checked = 0;
+      for (int t = 0; t < mask.length; t++) {
+        for (int j = 0; j < width && mask[t] == 1; j++) {
+          float got = f.data()[t * f.shape().last() + 8 * j];
+          assertThat(Math.abs(got - e.data()[t * width + j])).isLessThan(1e-4f);
+          checked++;
+        }
+      }
+      assertThat(checked).isGreaterThan(1500);
+    }
+    // The token ids of the golden file are those of our tokenizer.
+    List<String> sentences = Files.readAllLines(dir.resolve("sentences.txt"));
+    try (ModelSource source = ModelSource.open("minilm");
+        SafeTensors inputs = SafeTensors.open(dir.resolve("inputs.safetensors"))) {
+      long[] ids = inputs.readLongs("input_ids");
+      int length = ids.length / sentences.size();
+      for (int i = 0; i < sentences.size(); i++) {
+        int[] ours = source.tokenizer().encode(sentences.get(i)).ids();
+        for (int j = 0; j < length; j++) {
+          assertThat(j < ours.length ? ours[j] : 0).isEqualTo((int) ids[i * length + j]);
+        }
+      }
+    }
+  }
+
+  @Test
+  void mistakesAreOneLine() throws Exception {
+    Path dir = golden("bert-relu");
+    Path in = dir.resolve("inputs.safetensors");
+    Path bad = temp.resolve("bad.safetensors");
+    Files.write(bad, new byte[] {1, 2, 3});
+    Path out = temp.resolve("none.safetensors");
+    List<Object[]> cases =
+        List.of(
+            new Object[] {"forward", "--model", dir, "--inputs", bad, "--output", out},
+            new Object[] {"forward", "--model", temp, "--inputs", in, "--output", out},
+            new Object[] {"forward", "--model", "nowhere", "--inputs", in, "--output", out},
+            new Object[] {
+              "forward", "--model", dir, "--adapter", temp, "--inputs", in, "--output", out
+            },
+            new Object[] {
+              "forward", "--model", dir, "--inputs", temp.resolve("x"), "--output", out
+            });
+    TreeSet<String> messages = new TreeSet<>();
+    for (Object[] args : cases) {
+      Cli.Result r = Cli.run(args);
+      assertThat(r.code()).isEqualTo(1);
+      assertThat(r.err()).startsWith("tacet: ").hasLineCount(1).doesNotContain("Exception");
+      messages.add(r.err());
+    }
+    assertThat(messages).hasSize(cases.size());
+    assertThat(Files.exists(out)).isFalse();
+  }
+}
