@@ -57,7 +57,7 @@ final class DemoCommand implements Callable<Integer> {
   private record Size(
       int train, int dev, int epochs, int batch, double lambda, Ramp ramp, int timed) {}
 
-  private static final Size FULL = new Size(3000, 600, 3, 32, 1, new Ramp(0.35, 0.65), 300);
+  private static final Size FULL = new Size(3000, 600, 3, 32, 2, new Ramp(0.4, 0.7), 300);
   private static final Size QUICK = new Size(1000, 300, 2, 16, 0.4, new Ramp(0.2, 0.5), 100);
 
   private static final int MAX_LENGTH = 64;

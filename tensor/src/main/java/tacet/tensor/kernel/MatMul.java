@@ -13,12 +13,6 @@ import tacet.tensor.Workspace;
  * those that are zero, so both have the same bits too (B must be finite: 0 · ∞ would be NaN).
  */
 public final class MatMul {
-  /**
-   * Share of non-zeros below which the sparse product is faster than the dense one. Measured with
-   * {@code tacet-benchmarks}; between .3 and .6 for the shapes of real models.
-   */
-  public static final double BREAK_EVEN = 0.35;
-
   private static final int ROWS = 126; // a multiple of the tile's six rows
   private static final int SPARSE_ROWS = 32;
   private static final float[] ZEROS = new float[8192]; // never written
@@ -37,11 +31,21 @@ public final class MatMul {
    */
   public static void product(
       Engine engine, float[] x, int t, long active, PackedMatrix b, float[] bias, float[] y) {
-    if (engine.skipsZeros() && active >= 0 && active <= BREAK_EVEN * t * b.k()) {
+    if (engine.skipsZeros() && active >= 0 && active <= breakEven(b) * t * b.k()) {
       sparse(engine, x, t, b, bias, y);
     } else {
       dense(engine, x, t, b, bias, y);
     }
+  }
+
+  /**
+   * Share of non-zeros up to which the sparse product is faster than the dense one. It reads B with
+   * less reuse, so the share falls as B leaves the caches. Measured with {@code
+   * tacet.benchmarks.Products} on a machine with 1 MiB of second-level cache, set on the safe side.
+   */
+  static double breakEven(PackedMatrix b) {
+    long bytes = 4L * PackedMatrix.size(b.k(), b.n());
+    return bytes <= 4 << 20 ? 0.25 : bytes <= 10 << 20 ? 0.12 : 0.06;
   }
 
   /** Y = bias + X · B by the dense product. */
