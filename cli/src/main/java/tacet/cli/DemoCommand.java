@@ -241,8 +241,7 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   private static double energy(Engine engine, Trained trained, Dataset data) {
-    int heads = 12;
-    return EnergyProbe.measure(engine, trained.merged, heads, data, EnergyScope.LEAF_HF).ratio();
+    return EnergyProbe.measure(engine, trained.merged, data, EnergyScope.LEAF_HF).ratio();
   }
 
   private void print(DemoResults r) {

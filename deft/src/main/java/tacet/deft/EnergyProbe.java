@@ -21,6 +21,7 @@ import tacet.transformer.Linear;
 import tacet.transformer.Part;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
+import tacet.transformer.model.Bert;
 
 /**
  * Feeds the energy model of {@code tacet.hardware} from real forward passes of an encoder: surgery
@@ -55,22 +56,19 @@ public final class EnergyProbe {
   private final Map<String, Embedding> tables = new LinkedHashMap<>();
   private final Map<String, Count> weights = new HashMap<>();
   private final Map<String, Count> inputs = new HashMap<>();
-  private final int heads;
+  private int heads;
 
-  private EnergyProbe(int heads) {
-    this.heads = heads;
-  }
+  private EnergyProbe() {}
 
   /**
    * The energy ratio of a model on a data set, in batches of 64 padded to their longest sentence.
    *
    * @param model an encoder with merged adapters
-   * @param heads attention heads, for the size of the probabilities
    * @param scope which leaves count
    */
   public static EnergyEstimate measure(
-      Engine engine, TextModel model, int heads, Dataset data, EnergyScope scope) {
-    EnergyProbe probe = new EnergyProbe(heads);
+      Engine engine, TextModel model, Dataset data, EnergyScope scope) {
+    EnergyProbe probe = new EnergyProbe();
     TextModel probed = Surgery.replace(model, probe::wrap);
     for (Dataset.Cut cut : data.sortedBatches(BATCH)) {
       try (Pass pass = Pass.inference(engine)) {
@@ -90,6 +88,9 @@ public final class EnergyProbe {
     }
     if (part instanceof Embedding e) {
       tables.put(path, e);
+    }
+    if (part instanceof Bert.SelfAttention a) {
+      heads = a.heads();
     }
     return part;
   }

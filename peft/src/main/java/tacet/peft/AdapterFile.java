@@ -1,10 +1,8 @@
 package tacet.peft;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,6 +13,7 @@ import tacet.autograd.Parameter;
 import tacet.tensor.Tensor;
 import tacet.transformer.Part;
 import tacet.transformer.Surgery;
+import tacet.transformer.checkpoint.AtomicFile;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.SafeTensors;
 import tacet.transformer.checkpoint.TensorFile;
@@ -66,14 +65,7 @@ public final class AdapterFile {
     Map<String, Tensor> tensors = new LinkedHashMap<>();
     parameters(model, lora).forEach((name, p) -> tensors.put(name, p.value()));
     SafeTensors.write(dir.resolve(WEIGHTS), tensors);
-    Path temporary = dir.resolve(CONFIG + ".tmp");
-    Files.writeString(
-        temporary, Json.of(config(lora, taskType, baseModel)).pretty(), StandardCharsets.UTF_8);
-    Files.move(
-        temporary,
-        dir.resolve(CONFIG),
-        StandardCopyOption.REPLACE_EXISTING,
-        StandardCopyOption.ATOMIC_MOVE);
+    AtomicFile.write(dir.resolve(CONFIG), Json.of(config(lora, taskType, baseModel)).pretty());
   }
 
   private static Map<String, Object> config(Lora lora, String taskType, String baseModel) {

@@ -1,14 +1,13 @@
 package tacet.deft.report;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import tacet.transformer.checkpoint.AtomicFile;
 import tacet.transformer.checkpoint.FormatException;
 import tacet.transformer.checkpoint.Json;
 
@@ -41,14 +40,6 @@ final class Fields {
   static void write(Path file, String text) throws IOException {
     Path target = file.toAbsolutePath();
     Files.createDirectories(target.getParent());
-    // Not createTempFile, whose files nobody but the owner may read.
-    Path temporary = target.resolveSibling("." + target.getFileName() + ".tmp");
-    try {
-      Files.write(temporary, text.getBytes(StandardCharsets.UTF_8));
-      Files.move(
-          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(temporary);
-    }
+    AtomicFile.write(target, text);
   }
 }

@@ -8,8 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.HexFormat;
-import java.util.concurrent.ThreadLocalRandom;
+import java.util.UUID;
 
 /**
  * Writes a file so that nobody ever sees half of it: into a hidden sibling, forced to the disk, then
@@ -62,7 +61,6 @@ public final class AtomicFile {
 
   /** An unused hidden name beside a file or directory. */
   static Path sibling(Path target) {
-    String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
-    return target.resolveSibling("." + target.getFileName() + "." + random + ".tmp");
+    return target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID() + ".tmp");
   }
 }
