@@ -26,6 +26,7 @@ import tacet.transformer.Batch;
 import tacet.transformer.Surgery;
 import tacet.transformer.Tap;
 import tacet.transformer.TextModel;
+import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.SafeTensors;
 import tacet.transformer.checkpoint.SafeTensorsWriter;
 import tacet.transformer.checkpoint.TensorInfo;
@@ -91,7 +92,27 @@ final class ForwardCommand implements Callable<Integer> {
       run(engine, m, batch, in, densityLoss, named, writer);
       writer.write(output);
     }
+    if (common.json) {
+      printResult();
+    }
     return 0;
+  }
+
+  /** The file written, its tensors with their shapes, and the loss where there is one. */
+  private void printResult() throws IOException {
+    Map<String, Object> shapes = new LinkedHashMap<>();
+    Map<String, Object> result = new LinkedHashMap<>();
+    result.put("output", output.toString());
+    try (SafeTensors written = SafeTensors.open(output)) {
+      for (String name : written.names()) {
+        shapes.put(name, written.info(name).dims());
+      }
+      if (written.names().contains("loss")) {
+        result.put("loss", written.read("loss").item());
+      }
+    }
+    result.put("tensors", shapes);
+    common.out().println(Json.of(result));
   }
 
   private void run(

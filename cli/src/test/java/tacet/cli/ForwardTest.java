@@ -15,6 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tacet.tensor.Tensor;
+import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.SafeTensors;
 
 /** {@code tacet forward} against Hugging Face transformers, peft and ONNX Runtime. */
@@ -151,6 +152,27 @@ class ForwardTest {
           assertThat(j < ours.length ? ours[j] : 0).isEqualTo((int) ids[i * length + j]);
         }
       }
+    }
+  }
+
+  @Test
+  void jsonSaysWhatWasWritten() throws Exception {
+    Path dir = golden("bert-relu");
+    Cli.Result r =
+        Cli.run(
+            "forward",
+            "--json",
+            "--model",
+            dir,
+            "--inputs",
+            dir.resolve("inputs.safetensors"),
+            "--output",
+            temp.resolve("out.safetensors"));
+    Json json = Json.parse(r.out(), "stdout");
+    assertThat(json.get("tensors").get("logits").toString()).isEqualTo("[4,3]");
+    try (SafeTensors expected = SafeTensors.open(dir.resolve("expected.safetensors"))) {
+      double difference = json.get("loss").asDouble() - expected.read("loss").item();
+      assertThat(Math.abs(difference)).isLessThan(1e-4);
     }
   }
 
