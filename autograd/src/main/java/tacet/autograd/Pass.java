@@ -16,7 +16,7 @@ import tacet.tensor.kernel.Kernels;
  *
  * <pre>{@code
  * try (Pass pass = Pass.training(engine, seed, step)) {
- *   Var loss = Ops.crossEntropy(pass, model.forward(pass, batch), labels);
+ *   Var loss = Losses.crossEntropy(pass, model.forward(pass, batch), labels);
  *   pass.backward(loss);               // gradients of the parameters accumulate
  * }
  * optimizer.step(learningRate);

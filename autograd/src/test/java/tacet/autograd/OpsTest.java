@@ -54,7 +54,7 @@ class OpsTest {
       float[] target = target(t * out);
       GradCheck.of(
               ENGINE,
-              pass -> Ops.meanSquaredError(pass, Ops.linear(pass, use(pass, x), w, b), target))
+              pass -> Losses.meanSquaredError(pass, Ops.linear(pass, use(pass, x), w, b), target))
           .against(in3 -> mse(linear(in3, t, in, out), target), x, w, b);
     }
   }
@@ -89,7 +89,7 @@ class OpsTest {
             pass -> {
               Var h = Ops.relu(pass, use(pass, x));
               assertThat(h.active()).isBetween(1L, t * f / 3L);
-              return Ops.meanSquaredError(pass, Ops.linear(pass, h, w, b), target);
+              return Losses.meanSquaredError(pass, Ops.linear(pass, h, w, b), target);
             })
         .against(
             in -> {
@@ -116,7 +116,7 @@ class OpsTest {
     GradCheck.of(
             ENGINE,
             pass ->
-                Ops.meanSquaredError(
+                Losses.meanSquaredError(
                     pass,
                     Ops.addScaledLinear(pass, use(pass, base), use(pass, z), w, 1.7f),
                     target))
@@ -142,7 +142,8 @@ class OpsTest {
   private static void checkUnary(Unary op, java.util.function.DoubleUnaryOperator exact, int n) {
     Parameter x = random(4, n);
     float[] target = target(n);
-    GradCheck.of(ENGINE, pass -> Ops.meanSquaredError(pass, op.apply(pass, use(pass, x)), target))
+    GradCheck.of(
+            ENGINE, pass -> Losses.meanSquaredError(pass, op.apply(pass, use(pass, x)), target))
         .against(
             in -> {
               double[] y = new double[n];
@@ -187,7 +188,8 @@ class OpsTest {
     GradCheck.of(
             ENGINE,
             pass ->
-                Ops.meanSquaredError(pass, Ops.layerNorm(pass, use(pass, x), g, b, 1e-3), target))
+                Losses.meanSquaredError(
+                    pass, Ops.layerNorm(pass, use(pass, x), g, b, 1e-3), target))
         .against(
             in -> {
               double[] y = new double[t * d];
@@ -220,7 +222,8 @@ class OpsTest {
     GradCheck.of(
             ENGINE,
             pass ->
-                Ops.meanSquaredError(pass, Ops.embedding(pass, table, ids, Shape.of(2, 3)), target))
+                Losses.meanSquaredError(
+                    pass, Ops.embedding(pass, table, ids, Shape.of(2, 3)), target))
         .against(
             in -> {
               double[] y = new double[24];
@@ -251,7 +254,7 @@ class OpsTest {
     GradCheck.of(
             ENGINE,
             pass ->
-                Ops.meanSquaredError(
+                Losses.meanSquaredError(
                     pass,
                     Ops.attention(pass, use(pass, q), use(pass, k), use(pass, v), 2, 0.6f, mask, 0),
                     target))
@@ -290,7 +293,8 @@ class OpsTest {
     Parameter x = random(1, 4, 3, 5);
     float[] target = target(20);
     GradCheck.of(
-            ENGINE, pass -> Ops.meanSquaredError(pass, Ops.firstToken(pass, use(pass, x)), target))
+            ENGINE,
+            pass -> Losses.meanSquaredError(pass, Ops.firstToken(pass, use(pass, x)), target))
         .against(
             in -> {
               double[] y = new double[20];
@@ -302,7 +306,7 @@ class OpsTest {
             x);
     Parameter logits = random(2, 4, 3);
     int[] labels = {2, 0, 1, 1};
-    GradCheck.of(ENGINE, pass -> Ops.crossEntropy(pass, use(pass, logits), labels))
+    GradCheck.of(ENGINE, pass -> Losses.crossEntropy(pass, use(pass, logits), labels))
         .against(
             in -> {
               double loss = 0;
@@ -356,7 +360,7 @@ class OpsTest {
     try (Pass pass = Pass.training(ENGINE, 3, 4)) {
       Var y = Ops.dropout(pass, use(pass, x), 0.25);
       Tensor copy = y.value().copy();
-      Var loss = Ops.meanSquaredError(pass, y, new float[64 * 32]);
+      Var loss = Losses.meanSquaredError(pass, y, new float[64 * 32]);
       pass.backward(loss);
       int dropped = 0;
       for (int i = 0; i < copy.size(); i++) {
@@ -387,7 +391,7 @@ class OpsTest {
           .hasMessageContaining("[4, 5]");
       assertThatThrownBy(() -> Ops.add(pass, x, pass.constant(Tensor.zeros(3, 2))))
           .hasMessageContaining("[2, 3]");
-      assertThatThrownBy(() -> Ops.crossEntropy(pass, x, new int[] {0, 3}))
+      assertThatThrownBy(() -> Losses.crossEntropy(pass, x, new int[] {0, 3}))
           .hasMessageContaining("label 3");
     }
   }

@@ -54,7 +54,7 @@ class PassTest {
           for (int step = 0; step < 5; step++) {
             try (Pass pass = Pass.training(e, 11, step)) {
               Var y = mlp(pass, random(100 + step, 301, 40), w1, w2);
-              pass.backward(Ops.meanSquaredError(pass, y, new float[301 * 3]));
+              pass.backward(Losses.meanSquaredError(pass, y, new float[301 * 3]));
             }
             adam.clipGradients(0.5);
             adam.step(0.01);
@@ -78,7 +78,7 @@ class PassTest {
       for (int round = 0; round < 2; round++) {
         try (Pass pass = Pass.gradient(e)) {
           Var y = Ops.linear(pass, pass.constant(random(2, 5, 4)), w, null);
-          pass.backward(Ops.meanSquaredError(pass, y, new float[15]));
+          pass.backward(Losses.meanSquaredError(pass, y, new float[15]));
         }
         g[round] = w.gradient().toArray();
       }
@@ -110,7 +110,7 @@ class PassTest {
       for (int step = 0; step < 20; step++) {
         try (Pass pass = Pass.training(e, 1, step)) {
           Var y = mlp(pass, random(step, 100, 32), w1, w2);
-          pass.backward(Ops.meanSquaredError(pass, y, new float[300]));
+          pass.backward(Losses.meanSquaredError(pass, y, new float[300]));
         }
         if (step == 4) {
           after = e.workspace().allocatedBytes();
@@ -165,7 +165,7 @@ class PassTest {
           }
           try (Pass pass = Pass.gradient(e)) {
             Var y = Ops.linear(pass, pass.constant(random(step, 5, 4)), w, null);
-            pass.backward(Ops.meanSquaredError(pass, y, new float[15]));
+            pass.backward(Losses.meanSquaredError(pass, y, new float[15]));
           }
           adam.step(0.01);
         }

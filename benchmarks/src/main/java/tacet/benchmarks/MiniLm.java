@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import tacet.autograd.AdamW;
-import tacet.autograd.Ops;
+import tacet.autograd.Losses;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
 import tacet.deft.DensityLoss;
@@ -86,7 +86,7 @@ public final class MiniLm {
     }
     try (Pass pass = Pass.training(engine, 1, adam.steps())) {
       DensityLoss.Terms terms = density == null ? null : density.observe(pass, batch);
-      Var loss = Ops.crossEntropy(pass, model.forward(pass, batch).logits(), labels);
+      Var loss = Losses.crossEntropy(pass, model.forward(pass, batch).logits(), labels);
       if (terms != null) {
         loss = terms.addTo(pass, loss, terms.loss(pass));
       }

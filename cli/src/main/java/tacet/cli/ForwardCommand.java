@@ -11,7 +11,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import tacet.autograd.Ops;
+import tacet.autograd.Losses;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
@@ -201,9 +201,9 @@ final class ForwardCommand implements Callable<Integer> {
       throw new UserException(inputs + ": labels must be one per example, " + examples + " here");
     }
     if (regression) {
-      return Ops.meanSquaredError(pass, logits, in.read("labels").toArray());
+      return Losses.meanSquaredError(pass, logits, in.read("labels").toArray());
     }
-    return Ops.crossEntropy(
+    return Losses.crossEntropy(
         pass, logits, Arrays.stream(in.readLongs("labels")).mapToInt(Math::toIntExact).toArray());
   }
 

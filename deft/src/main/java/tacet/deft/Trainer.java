@@ -7,7 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import tacet.autograd.AdamW;
-import tacet.autograd.Ops;
+import tacet.autograd.Losses;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Schedule;
@@ -163,8 +163,8 @@ public final class Trainer {
       Var logits = model.forward(pass, cut.batch()).logits();
       Var total =
           task.isRegression()
-              ? Ops.meanSquaredError(pass, logits, cut.targets())
-              : Ops.crossEntropy(pass, logits, cut.classes());
+              ? Losses.meanSquaredError(pass, logits, cut.targets())
+              : Losses.crossEntropy(pass, logits, cut.classes());
       taskLoss = total.value().item();
       if (terms != null) {
         Var d = terms.loss(pass);

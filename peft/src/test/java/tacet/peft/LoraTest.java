@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tacet.autograd.AdamW;
 import tacet.autograd.GradCheck;
-import tacet.autograd.Ops;
+import tacet.autograd.Losses;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.tensor.Engine;
@@ -73,7 +73,8 @@ class LoraTest {
     AdamW adam = new AdamW(engine, Surgery.trainable(m), AdamW.Settings.standard());
     for (int i = 0; i < steps; i++) {
       try (Pass pass = Pass.training(engine, 1, i)) {
-        pass.backward(Ops.crossEntropy(pass, m.forward(pass, batch()).logits(), new int[] {1, 0}));
+        pass.backward(
+            Losses.crossEntropy(pass, m.forward(pass, batch()).logits(), new int[] {1, 0}));
       }
       adam.step(0.01);
     }
@@ -143,7 +144,7 @@ class LoraTest {
       float[] target = new float[t * 3];
       GradCheck.of(
               engine,
-              pass -> Ops.meanSquaredError(pass, layer.forward(pass, pass.constant(x)), target))
+              pass -> Losses.meanSquaredError(pass, layer.forward(pass, pass.constant(x)), target))
           .against(
               in -> {
                 double loss = 0;

@@ -8,7 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
-import tacet.autograd.Ops;
+import tacet.autograd.Losses;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.tensor.Engine;
@@ -134,7 +134,7 @@ class BertTest {
           Surgery.replaceParameters(classifier(weights()), (path, p) -> p.withTrainable(true));
       try (Pass pass = Pass.training(engine, 1, 2)) {
         pass.backward(
-            Ops.crossEntropy(pass, model.forward(pass, batch()).logits(), new int[] {2, 0}));
+            Losses.crossEntropy(pass, model.forward(pass, batch()).logits(), new int[] {2, 0}));
       }
       Surgery.parameters(model).forEach((name, p) -> assertThat(p.gradient()).as(name).isNotNull());
     }
