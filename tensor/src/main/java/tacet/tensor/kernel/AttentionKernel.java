@@ -240,8 +240,17 @@ public record AttentionKernel(
     float[] kept = statistics == null ? tmp : statistics;
     int so = statistics == null ? zeros() : 2 * (u * queries + i);
     kernels.softmaxRows(this, u, i, rows, n, tmp, scores, stride(), kept, so);
-    multiply(kernels, rows, n, tmp, scores, stride(), vp, vo, room, tmp, 0, 0, out, at);
+    if (dropoutThreshold > 0) {
+      for (int r = 0; r < rows; r++) {
+        dropRow(kernels, (u * queries + i + r) * keys, n, tmp, scores + r * stride());
+      }
+    }
+    multiply(kernels, rows, n, tmp, scores, vp, vo, room, tmp, out, at);
     kernels.scaleRows(rows, headWidth, kept, so + 1, 2, out, at, d);
+  }
+
+  private void dropRow(Kernels kernels, int first, int n, float[] p, int po) {
+    kernels.dropout(p, po, n, dropoutKey, first, dropoutThreshold, dropoutScale, p, po);
   }
 
   /** to[rows, n] = x · yᵀ for one head, yᵀ packed; zeros at the start of tmp. */
@@ -280,20 +289,17 @@ public record AttentionKernel(
     return tmp;
   }
 
-  /** One head of out[rows] = init + p[rows, n] · y, y packed with room for {@code room} rows. */
+  /** One head of out[rows] = p[rows, n] · y, y packed with room for {@code room} rows. */
   private void multiply(
       Kernels kernels,
       int rows,
       int n,
       float[] p,
       int po,
-      int ldp,
       float[] yp,
       int yo,
       int room,
-      float[] init,
-      int io,
-      int initStride,
+      float[] tmp,
       float[] out,
       int oo) {
     for (int c = 0; c < headWidth; c += Kernels.PANEL) {
@@ -303,14 +309,14 @@ public record AttentionKernel(
           n,
           p,
           po,
-          ldp,
+          stride(),
           yp,
           yo + c * room,
           0,
           1,
-          init,
-          io + (initStride == 0 ? 0 : c),
-          initStride,
+          zeroed(tmp),
+          0,
+          0,
           out,
           oo + c,
           heads * headWidth);
@@ -343,7 +349,7 @@ public record AttentionKernel(
       float[] dV,
       float[] dPositionBias) {
     Kernels kernels = engine.kernels();
-    float[][] scratch = scratch(engine, new Layout(this).size);
+    float[][] scratch = scratch(engine, Layout.of(this).size);
     if (dPositionBias == null) {
       engine
           .workers()
@@ -388,30 +394,18 @@ public record AttentionKernel(
     release(engine, scratch);
   }
 
-  /** Where things lie in the scratch of the gradient. */
-  private static final class Layout {
-    final int dots; // rowsum(dO ∘ O); the zeros lie before it
-    final int p; // scores, then dropout(P)
-    final int ds; // dP, then dS
-    final int transposed; // dropout(P)ᵀ, then dSᵀ
-    final int kt; // Kᵀ packed
-    final int vt; // Vᵀ packed
-    final int k; // K packed
-    final int tile; // rows of dO or Q packed
-    final int size;
-
-    Layout(AttentionKernel a) {
+  /** Where things lie in the scratch of the gradient; zeros come first. */
+  private record Layout(int dots, int p, int ds, int kt, int vt, int k, int tile, int size) {
+    static Layout of(AttentionKernel a) {
       int rows = a.tileRows();
       int square = rows * a.stride();
-      dots = a.zeros();
-      p = dots + rows;
-      ds = p + square;
-      transposed = ds + square;
-      kt = transposed + square;
-      vt = kt + PackedMatrix.size(a.headWidth, a.keys);
-      k = vt + PackedMatrix.size(a.headWidth, a.keys);
-      tile = k + PackedMatrix.size(a.keys, a.headWidth);
-      size = tile + PackedMatrix.size(rows, a.headWidth);
+      int p = a.zeros() + rows; // scores, P, dropout(P); before it the dots rowsum(dO ∘ O)
+      int kt = p + 2 * square; // Kᵀ packed; before it dP, then dS
+      int vt = kt + PackedMatrix.size(a.headWidth, a.keys); // Vᵀ packed
+      int k = vt + PackedMatrix.size(a.headWidth, a.keys); // K packed
+      int tile = k + PackedMatrix.size(a.keys, a.headWidth); // rows of dO or Q packed
+      int size = tile + PackedMatrix.size(rows, a.headWidth);
+      return new Layout(a.zeros(), p, p + square, kt, vt, k, tile, size);
     }
   }
 
@@ -429,7 +423,7 @@ public record AttentionKernel(
       float[] dK,
       float[] dV,
       float[] dPositionBias) {
-    Layout at = new Layout(this);
+    Layout at = Layout.of(this);
     int d = heads * headWidth;
     int ld = stride();
     int step = tileRows();
@@ -448,30 +442,28 @@ public record AttentionKernel(
       int n = seen(i + rows - 1);
       int qo = corner(u, queries) + i * d;
       scores(kernels, rows, n, q, qo, tmp, at.kt, tmp, at.p);
+      kernels.softmaxAgainRows(
+          this, u, i, rows, n, tmp, at.p, ld, statistics, 2 * (u * queries + i));
       scores(kernels, rows, n, dOut, qo, tmp, at.vt, tmp, at.ds); // dP
       kernels.dotRows(rows, headWidth, dOut, qo, d, out, qo, d, tmp, at.dots);
-      int so = 2 * (u * queries + i);
-      kernels.softmaxBackwardRows(
-          this, u, i, rows, n, statistics, so, tmp, at.dots, tmp, at.p, tmp, at.ds, ld);
+      kernels.softmaxBackwardRows(this, u, i, rows, n, tmp, at.dots, tmp, at.p, tmp, at.ds, ld);
       if (dV != null) { // += dropout(P)ᵀ · dO
         PackedMatrix.pack(dOut, qo, d, rows, headWidth, tmp, at.tile, 0, widthPanels);
-        kernels.transpose(tmp, at.p, ld, rows, n, tmp, at.transposed, rows);
-        multiply(kernels, n, rows, tmp, at.transposed, rows, tmp, at.tile, rows, dV, ko, d, dV, ko);
+        kernels.accumulateTransposed(n, headWidth, rows, tmp, at.p, ld, tmp, at.tile, dV, ko, d);
       }
-      if (dPositionBias != null) {
+      if (dPositionBias != null) { // += dS
         for (int r = 0; r < rows; r++) {
           int to = (u % heads * queries + i + r) * keys;
-          kernels.addRow(tmp, at.ds + r * ld, Math.min(n, seen(i + r)), dPositionBias, to);
+          kernels.addRow(tmp, at.ds + r * ld, n, dPositionBias, to);
         }
       }
       if (dQ != null) { // = scale · dS · K
-        multiply(kernels, rows, n, tmp, at.ds, ld, tmp, at.k, keys, zeroed(tmp), 0, 0, dQ, qo);
+        multiply(kernels, rows, n, tmp, at.ds, tmp, at.k, keys, tmp, dQ, qo);
         scaleRows(kernels, rows, tmp, at.dots, dQ, qo);
       }
       if (dK != null) { // += dSᵀ · Q
         PackedMatrix.pack(q, qo, d, rows, headWidth, tmp, at.tile, 0, widthPanels);
-        kernels.transpose(tmp, at.ds, ld, rows, n, tmp, at.transposed, rows);
-        multiply(kernels, n, rows, tmp, at.transposed, rows, tmp, at.tile, rows, dK, ko, d, dK, ko);
+        kernels.accumulateTransposed(n, headWidth, rows, tmp, at.ds, ld, tmp, at.tile, dK, ko, d);
       }
     }
     if (dK != null) {

@@ -62,6 +62,26 @@ public interface Kernels {
       int ldc);
 
   /**
+   * C += Aᵀ · B where A lies as it is, k × m: the gradient by the right side of a small product.
+   *
+   * @param a A, row-major from {@code ao} with row stride {@code lda}
+   * @param panels B[k,n] from {@code po}, as {@link PackedMatrix} lays it out
+   * @param c C[m,n], row-major from {@code co} with row stride {@code ldc}; modified
+   */
+  void accumulateTransposed(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      float[] c,
+      int co,
+      int ldc);
+
+  /**
    * C += A · B where A has few rows and B lies unpacked: the shape of a low-rank gradient.
    *
    * @param m rows of A and C, any number, fast up to 8
@@ -147,16 +167,16 @@ public interface Kernels {
   // ------------------------------------------------------------------ rows
 
   /**
-   * Softmax of some rows of attention, in place and without its division: x becomes dropout(exp(s −
-   * max)), s = scale · x + keyBias + positionBias, and 0 where a key is not seen.
+   * Softmax of some rows of attention, in place and without its division: x becomes exp(s − max), s =
+   * scale · x + keyBias + positionBias, and 0 where a key is not seen.
    *
-   * @param a whose scale, biases, causality and dropout count
+   * @param a whose scale, biases and causality count
    * @param u the example and head, b · H + h
    * @param i the query of the first row
    * @param n keys that any of the rows sees; a row has room for n rounded up to {@value #LANES}, and
    *     all of it is written
    * @param x raw scores, row-major with stride {@code ldx}
-   * @param statistics of row r: max at {@code so + 2r}, 1 / Σ exp (before dropout) after it; written
+   * @param statistics of row r: max at {@code so + 2r}, 1 / Σ exp after it; written
    */
   void softmaxRows(
       AttentionKernel a,
@@ -170,13 +190,25 @@ public interface Kernels {
       float[] statistics,
       int so);
 
+  /** The same rows again from their statistics, now divided: x becomes P = exp(s − max) / Σ. */
+  void softmaxAgainRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so);
+
   /**
-   * Gradient of {@link #softmaxRows} with its division, in place: x becomes dropout(P), where P = exp(s
-   * − max) / Σ; dP becomes the gradient by s, P ∘ (dropout(dP) − dot).
+   * Gradient of the same rows by s, in place: dP becomes P ∘ (dropout(dP) − dot); and P becomes
+   * dropout(P).
    *
-   * @param statistics as written by softmaxRows
-   * @param dots Σ_j dP ∘ P of each row from {@code dto} on
-   * @param x raw scores, like dP row-major with stride {@code ld}
+   * @param dots Σ_j dropout(dP) ∘ P of each row from {@code dto} on
+   * @param p P, like dP row-major with stride {@code ld}, both with room as above
    */
   void softmaxBackwardRows(
       AttentionKernel a,
@@ -184,12 +216,10 @@ public interface Kernels {
       int i,
       int rows,
       int n,
-      float[] statistics,
-      int so,
       float[] dots,
       int dto,
-      float[] x,
-      int xo,
+      float[] p,
+      int po,
       float[] dP,
       int dpo,
       int ld);

@@ -67,6 +67,30 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public void accumulateTransposed(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      float[] c,
+      int co,
+      int ldc) {
+    for (int j = 0; j < n; j += PANEL) {
+      int width = Math.min(PANEL, n - j);
+      for (int i = 0; i < m; i++) {
+        for (int r = 0; r < k; r++) {
+          int b = po + j * k + r * PANEL;
+          multiplyAdd(a[ao + r * lda + i], panels, b, c, co + i * ldc + j, width);
+        }
+      }
+    }
+  }
+
+  @Override
   public void accumulate(
       int m,
       int n,
@@ -203,6 +227,16 @@ public final class ScalarKernels implements Kernels {
     return multiplyAdd(x, a.scale(), bias);
   }
 
+  /** Turns raw scores into s for the n keys that a query sees, zeros from there to {@code end}. */
+  private static void scoreRow(AttentionKernel a, int u, int i, int n, int end, float[] x, int xo) {
+    int key = u / a.heads() * a.keys();
+    int position = (u % a.heads() * a.queries() + i) * a.keys();
+    for (int j = 0; j < n; j++) {
+      x[xo + j] = score(a, x[xo + j], key + j, position + j);
+    }
+    Arrays.fill(x, xo + n, xo + (end + LANES - 1) / LANES * LANES, 0f);
+  }
+
   @Override
   public void softmaxRows(
       AttentionKernel a,
@@ -219,12 +253,10 @@ public final class ScalarKernels implements Kernels {
     for (int r = 0; r < rows; r++) {
       int row = xo + r * ldx;
       int seen = Math.min(n, a.seen(i + r));
-      int key = u / a.heads() * a.keys();
-      int position = (u % a.heads() * a.queries() + i + r) * a.keys();
+      scoreRow(a, u, i + r, seen, n, x, row);
       float max = Float.NEGATIVE_INFINITY;
       for (int j = 0; j < seen; j++) {
-        x[row + j] = score(a, x[row + j], key + j, position + j);
-        max = Math.max(max, x[row + j]);
+        max = x[row + j] > max ? x[row + j] : max;
       }
       Arrays.fill(lanes, 0f);
       for (int j = 0; j < seen; j++) {
@@ -232,16 +264,31 @@ public final class ScalarKernels implements Kernels {
         x[row + j] = e;
         lanes[j % LANES] += e;
       }
-      Arrays.fill(x, row + seen, row + (n + LANES - 1) / LANES * LANES, 0f);
       statistics[so + 2 * r] = max;
       statistics[so + 2 * r + 1] = 1f / ScalarMath.tree(lanes);
-      drop(a, x, row, seen, (u * a.queries() + i + r) * a.keys());
     }
   }
 
-  private void drop(AttentionKernel a, float[] x, int xo, int n, int first) {
-    if (a.dropoutThreshold() > 0) {
-      dropout(x, xo, n, a.dropoutKey(), first, a.dropoutThreshold(), a.dropoutScale(), x, xo);
+  @Override
+  public void softmaxAgainRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
+    for (int r = 0; r < rows; r++) {
+      int row = xo + r * ldx;
+      int seen = Math.min(n, a.seen(i + r));
+      scoreRow(a, u, i + r, seen, n, x, row);
+      for (int j = 0; j < seen; j++) {
+        float e = ScalarMath.exp(x[row + j] - statistics[so + 2 * r]);
+        x[row + j] = e * statistics[so + 2 * r + 1];
+      }
     }
   }
 
@@ -252,34 +299,30 @@ public final class ScalarKernels implements Kernels {
       int i,
       int rows,
       int n,
-      float[] statistics,
-      int so,
       float[] dots,
       int dto,
-      float[] x,
-      int xo,
+      float[] p,
+      int po,
       float[] dP,
       int dpo,
       int ld) {
+    int key0 = (int) a.dropoutKey();
+    int key1 = (int) (a.dropoutKey() >>> 32);
+    int end = (n + LANES - 1) / LANES * LANES;
     for (int r = 0; r < rows; r++) {
-      int row = xo + r * ld;
-      int dRow = dpo + r * ld;
-      int seen = Math.min(n, a.seen(i + r));
-      int key = u / a.heads() * a.keys();
-      int position = (u % a.heads() * a.queries() + i + r) * a.keys();
       int first = (u * a.queries() + i + r) * a.keys();
-      float max = statistics[so + 2 * r];
-      float inverse = statistics[so + 2 * r + 1];
-      drop(a, dP, dRow, seen, first);
-      for (int j = 0; j < seen; j++) {
-        float s = score(a, x[row + j], key + j, position + j);
-        x[row + j] = ScalarMath.exp(s - max) * inverse;
-        dP[dRow + j] = x[row + j] * (dP[dRow + j] - dots[dto + r]);
+      for (int j = 0; j < end; j++) {
+        float v = p[po + r * ld + j];
+        float d = dP[dpo + r * ld + j];
+        float left = v;
+        if (a.dropoutThreshold() > 0) {
+          boolean keep = ScalarMath.hash24(first + j, key0, key1) >= a.dropoutThreshold();
+          d = keep ? d * a.dropoutScale() : 0f;
+          left = keep ? v * a.dropoutScale() : 0f;
+        }
+        dP[dpo + r * ld + j] = v * (d - dots[dto + r]);
+        p[po + r * ld + j] = left;
       }
-      int end = (n + LANES - 1) / LANES * LANES;
-      Arrays.fill(x, row + seen, row + end, 0f);
-      Arrays.fill(dP, dRow + seen, dRow + end, 0f);
-      drop(a, x, row, seen, first);
     }
   }
 

@@ -166,12 +166,9 @@ final class ScalarMath {
   }
 
   /** Sum of {@value Kernels#LANES} partial sums as a tree: the order that both twins share. */
-  static float tree(float[] lanes) {
-    for (int w = Kernels.LANES / 2; w > 0; w /= 2) {
-      for (int l = 0; l < w; l++) {
-        lanes[l] += lanes[l + w];
-      }
-    }
-    return lanes[0];
+  static float tree(float[] l) {
+    float even = ((l[0] + l[8]) + (l[4] + l[12])) + ((l[2] + l[10]) + (l[6] + l[14]));
+    float odd = ((l[1] + l[9]) + (l[5] + l[13])) + ((l[3] + l[11]) + (l[7] + l[15]));
+    return even + odd;
   }
 }

@@ -13,62 +13,26 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The rows of attention between its two products. A row has room for whole groups of {@value
+ * The rows of attention between its products. A row has room for whole groups of {@value
  * Kernels#LANES} scores, so its end is a masked vector and not a scalar loop: what is not seen counts
  * as −∞, whose exp is exactly 0.
+ *
+ * <p>Two things make it fast. Each pass goes over all rows before the next pass begins, so that the
+ * rows overlap where one row's exponentials would wait for its greatest score. And a kernel holds
+ * one long formula (exp, or the hash of dropout) at most: with two, HotSpot reaches its limit of
+ * nodes for one method, leaves one of them a call, and every vector on the way goes to the heap.
  */
 final class VectorAttention {
   private static final IntVector IOTA = IntVector.zero(SI).addIndex(1);
+  private static final IntVector PLUS_8 = IOTA.add(8).and(LANES - 1); // for vectors of 16 lanes
+  private static final IntVector PLUS_4 = IOTA.add(4).and(LANES - 1);
+  private static final IntVector PLUS_2 = IOTA.add(2).and(LANES - 1);
+  private static final IntVector PLUS_1 = IOTA.add(1).and(LANES - 1);
 
   private VectorAttention() {}
 
-  /** scale · x + the biases that there are, for the lanes of the mask. */
-  private static FloatVector score(
-      AttentionKernel a,
-      float[] x,
-      int xo,
-      float[] key,
-      int ko,
-      float[] position,
-      int po,
-      VectorMask<Float> mask) {
-    FloatVector v = FloatVector.fromArray(S, x, xo);
-    if (key == null && position == null) {
-      return v.mul(a.scale());
-    }
-    if (position == null) {
-      return v.fma(set(a.scale()), FloatVector.fromArray(S, key, ko, mask));
-    }
-    FloatVector bias = FloatVector.fromArray(S, position, po, mask);
-    if (key != null) {
-      bias = FloatVector.fromArray(S, key, ko, mask).add(bias);
-    }
-    return v.fma(set(a.scale()), bias);
-  }
-
-  /** The same for a whole vector. */
-  private static FloatVector score(
-      AttentionKernel a, float[] x, int xo, float[] key, int ko, float[] position, int po) {
-    FloatVector v = FloatVector.fromArray(S, x, xo);
-    if (key == null && position == null) {
-      return v.mul(a.scale());
-    }
-    if (position == null) {
-      return v.fma(set(a.scale()), FloatVector.fromArray(S, key, ko));
-    }
-    FloatVector bias = FloatVector.fromArray(S, position, po);
-    if (key != null) {
-      bias = FloatVector.fromArray(S, key, ko).add(bias);
-    }
-    return v.fma(set(a.scale()), bias);
-  }
-
-  private static FloatVector drop(AttentionKernel a, FloatVector v, int first) {
-    int key0 = (int) a.dropoutKey();
-    int key1 = (int) (a.dropoutKey() >>> 32);
-    IntVector h = VectorMath.hash24(IOTA.add(first), key0, key1);
-    VectorMask<Float> drop = h.compare(VectorOperators.LT, a.dropoutThreshold()).cast(S);
-    return v.mul(a.dropoutScale()).blend(0f, drop);
+  private static int roundUp(int n) {
+    return (n + LANES - 1) & -LANES;
   }
 
   static void softmaxRows(
@@ -82,46 +46,146 @@ final class VectorAttention {
       int ldx,
       float[] statistics,
       int so) {
+    for (int r = 0; r < rows; r++) {
+      int seen = Math.min(n, a.seen(i + r));
+      statistics[so + 2 * r] = scoreRow(a, u, i + r, seen, x, xo + r * ldx);
+    }
     float[] lanes = new float[LANES];
-    float[] key = a.keyBias();
-    float[] position = a.positionBias();
-    boolean drop = a.dropoutThreshold() > 0;
-    int ko = u / a.heads() * a.keys();
+    int end = roundUp(n);
     for (int r = 0; r < rows; r++) {
       int row = xo + r * ldx;
-      int seen = Math.min(n, a.seen(i + r));
-      int body = seen & -LANES;
-      int po = (u % a.heads() * a.queries() + i + r) * a.keys();
-      int first = (u * a.queries() + i + r) * a.keys();
-      FloatVector top = set(Float.NEGATIVE_INFINITY);
-      for (int j = 0; j < body; j += L) {
-        FloatVector s = score(a, x, row + j, key, ko + j, position, po + j);
-        s.intoArray(x, row + j);
-        top = top.max(s);
+      int seen = roundUp(Math.min(n, a.seen(i + r)));
+      statistics[so + 2 * r + 1] = 1f / expRow(seen, x, row, statistics[so + 2 * r], lanes);
+      if (seen < end) {
+        Arrays.fill(x, row + seen, row + end, 0f);
       }
-      for (int j = body; j < seen; j += L) {
-        VectorMask<Float> mask = S.indexInRange(j, seen);
-        FloatVector s =
-            set(Float.NEGATIVE_INFINITY)
-                .blend(score(a, x, row + j, key, ko + j, position, po + j, mask), mask);
-        s.intoArray(x, row + j);
-        top = top.max(s);
+    }
+  }
+
+  /** x = s for the n keys seen, −∞ to the end of their last group of lanes; returns the greatest. */
+  private static float scoreRow(AttentionKernel a, int u, int i, int n, float[] x, int xo) {
+    float[] key = a.keyBias();
+    float[] position = a.positionBias();
+    int ko = u / a.heads() * a.keys();
+    int po = (u % a.heads() * a.queries() + i) * a.keys();
+    FloatVector scale = set(a.scale());
+    FloatVector top = set(Float.NEGATIVE_INFINITY);
+    int j = 0;
+    if (key == null && position == null) {
+      for (; j + L <= n; j += L) {
+        FloatVector s = FloatVector.fromArray(S, x, xo + j).mul(scale);
+        s.intoArray(x, xo + j);
+        top = greater(top, s);
       }
-      float max = top.reduceLanes(VectorOperators.MAX); // exact in any order
-      int end = (seen + LANES - 1) & -LANES;
-      Arrays.fill(x, row + (seen + L - 1) / L * L, row + end, Float.NEGATIVE_INFINITY);
-      for (int g = 0; g < LANES; g += L) {
-        FloatVector sum = set(0f);
-        for (int j = g; j < end; j += LANES) {
-          FloatVector e = VectorMath.exp(FloatVector.fromArray(S, x, row + j).sub(max));
-          sum = sum.add(e);
-          (drop ? drop(a, e, first + j) : e).intoArray(x, row + j);
+    } else if (position == null) {
+      for (; j + L <= n; j += L) {
+        FloatVector bias = FloatVector.fromArray(S, key, ko + j);
+        FloatVector s = FloatVector.fromArray(S, x, xo + j).fma(scale, bias);
+        s.intoArray(x, xo + j);
+        top = greater(top, s);
+      }
+    } else {
+      for (; j + L <= n; j += L) {
+        FloatVector bias = FloatVector.fromArray(S, position, po + j);
+        if (key != null) {
+          bias = bias.add(FloatVector.fromArray(S, key, ko + j));
         }
-        sum.intoArray(lanes, g);
+        FloatVector s = FloatVector.fromArray(S, x, xo + j).fma(scale, bias);
+        s.intoArray(x, xo + j);
+        top = greater(top, s);
       }
-      Arrays.fill(x, row + end, row + ((n + LANES - 1) & -LANES), 0f);
-      statistics[so + 2 * r] = max;
-      statistics[so + 2 * r + 1] = 1f / ScalarMath.tree(lanes);
+    }
+    if (j < n) {
+      VectorMask<Float> mask = S.indexInRange(j, n);
+      FloatVector bias = set(-0f); // adds nothing to any product, not even to its sign
+      if (position != null) {
+        bias = FloatVector.fromArray(S, position, po + j, mask);
+      }
+      if (key != null) {
+        bias = bias.add(FloatVector.fromArray(S, key, ko + j, mask));
+      }
+      FloatVector s = FloatVector.fromArray(S, x, xo + j).fma(scale, bias);
+      s = set(Float.NEGATIVE_INFINITY).blend(s, mask);
+      s.intoArray(x, xo + j);
+      top = greater(top, s);
+      j += L;
+    }
+    for (; j % LANES != 0; j += L) {
+      set(Float.NEGATIVE_INFINITY).intoArray(x, xo + j);
+    }
+    return greatest(top);
+  }
+
+  /** The greater, lane by lane, of numbers that are not NaN: two instructions where max has six. */
+  private static FloatVector greater(FloatVector a, FloatVector b) {
+    return a.blend(b, b.compare(VectorOperators.GT, a));
+  }
+
+  /** The greatest lane, compared as integers that have the same order. */
+  private static float greatest(FloatVector v) {
+    IntVector i = v.reinterpretAsInts();
+    IntVector flip = i.lanewise(VectorOperators.ASHR, 31).and(0x7fffffff);
+    int top = i.lanewise(VectorOperators.XOR, flip).reduceLanes(VectorOperators.MAX);
+    return Float.intBitsToFloat(top ^ (top >> 31 & 0x7fffffff));
+  }
+
+  /** x = exp(x − max) over whole groups of lanes; returns the sum. */
+  private static float expRow(int n, float[] x, int xo, float max, float[] lanes) {
+    for (int g = 0; g < LANES; g += L) {
+      FloatVector sum = set(0f);
+      for (int j = g; j < n; j += LANES) {
+        FloatVector e = VectorMath.expBelowMax(FloatVector.fromArray(S, x, xo + j).sub(max));
+        sum = sum.add(e);
+        e.intoArray(x, xo + j);
+      }
+      if (L == LANES) {
+        return tree(sum);
+      }
+      sum.intoArray(lanes, g);
+    }
+    return ScalarMath.tree(lanes);
+  }
+
+  /** {@link ScalarMath#tree} of a vector of 16 lanes, without a way through memory. */
+  private static float tree(FloatVector v) {
+    FloatVector sum = v.add(pick(PLUS_8, v));
+    sum = sum.add(pick(PLUS_4, sum));
+    sum = sum.add(pick(PLUS_2, sum));
+    return sum.add(pick(PLUS_1, sum)).lane(0);
+  }
+
+  /** The lanes of v that the indices name. */
+  private static FloatVector pick(IntVector indices, FloatVector v) {
+    return indices.selectFrom(v.reinterpretAsInts()).reinterpretAsFloats();
+  }
+
+  static void softmaxAgainRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
+    for (int r = 0; r < rows; r++) {
+      scoreRow(a, u, i + r, Math.min(n, a.seen(i + r)), x, xo + r * ldx);
+    }
+    int end = roundUp(n);
+    for (int r = 0; r < rows; r++) {
+      int row = xo + r * ldx;
+      int seen = roundUp(Math.min(n, a.seen(i + r)));
+      float max = statistics[so + 2 * r];
+      float inverse = statistics[so + 2 * r + 1];
+      for (int j = 0; j < seen; j += L) {
+        FloatVector v = FloatVector.fromArray(S, x, row + j).sub(max);
+        VectorMath.expBelowMax(v).mul(inverse).intoArray(x, row + j);
+      }
+      if (seen < end) {
+        Arrays.fill(x, row + seen, row + end, 0f);
+      }
     }
   }
 
@@ -131,47 +195,38 @@ final class VectorAttention {
       int i,
       int rows,
       int n,
-      float[] statistics,
-      int so,
       float[] dots,
       int dto,
-      float[] x,
-      int xo,
+      float[] p,
+      int po,
       float[] dP,
       int dpo,
       int ld) {
-    float[] key = a.keyBias();
-    float[] position = a.positionBias();
-    boolean drop = a.dropoutThreshold() > 0;
-    int ko = u / a.heads() * a.keys();
+    int key0 = (int) a.dropoutKey();
+    int key1 = (int) (a.dropoutKey() >>> 32);
+    int threshold = a.dropoutThreshold();
+    float scale = a.dropoutScale();
+    int end = roundUp(n);
     for (int r = 0; r < rows; r++) {
-      int row = xo + r * ld;
+      int row = po + r * ld;
       int dRow = dpo + r * ld;
-      int seen = Math.min(n, a.seen(i + r));
-      int po = (u % a.heads() * a.queries() + i + r) * a.keys();
-      int first = (u * a.queries() + i + r) * a.keys();
-      float max = statistics[so + 2 * r];
-      float inverse = statistics[so + 2 * r + 1];
       float dot = dots[dto + r];
-      for (int j = 0; j < seen; j += L) {
-        FloatVector s;
-        if (j + L <= seen) {
-          s = score(a, x, row + j, key, ko + j, position, po + j);
-        } else {
-          VectorMask<Float> mask = S.indexInRange(j, seen);
-          s = score(a, x, row + j, key, ko + j, position, po + j, mask);
-          s = set(Float.NEGATIVE_INFINITY).blend(s, mask);
+      if (threshold > 0) {
+        IntVector first = IOTA.add((u * a.queries() + i + r) * a.keys());
+        for (int j = 0; j < end; j += L) {
+          IntVector h = VectorMath.hash24(first.add(j), key0, key1);
+          VectorMask<Float> dropped = h.compare(VectorOperators.LT, threshold).cast(S);
+          FloatVector v = FloatVector.fromArray(S, p, row + j);
+          FloatVector d = FloatVector.fromArray(S, dP, dRow + j).mul(scale).blend(0f, dropped);
+          v.mul(d.sub(dot)).intoArray(dP, dRow + j);
+          v.mul(scale).blend(0f, dropped).intoArray(p, row + j);
         }
-        FloatVector p = VectorMath.exp(s.sub(max)).mul(inverse);
-        FloatVector d = FloatVector.fromArray(S, dP, dRow + j);
-        d = drop ? drop(a, d, first + j) : d;
-        p.mul(d.sub(dot)).intoArray(dP, dRow + j);
-        (drop ? drop(a, p, first + j) : p).intoArray(x, row + j);
+      } else {
+        for (int j = 0; j < end; j += L) {
+          FloatVector v = FloatVector.fromArray(S, p, row + j);
+          v.mul(FloatVector.fromArray(S, dP, dRow + j).sub(dot)).intoArray(dP, dRow + j);
+        }
       }
-      int from = (seen + L - 1) / L * L;
-      int end = (n + LANES - 1) & -LANES;
-      Arrays.fill(x, row + from, row + end, 0f);
-      Arrays.fill(dP, dRow + from, dRow + end, 0f);
     }
   }
 
@@ -187,22 +242,27 @@ final class VectorAttention {
       float[] dots,
       int dto) {
     float[] lanes = new float[LANES];
-    int body = n & -LANES;
     for (int r = 0; r < rows; r++) {
-      int xr = xo + r * ldx;
-      int yr = yo + r * ldy;
-      for (int g = 0; g < LANES; g += L) {
-        FloatVector sum = set(0f);
-        for (int j = g; j < body; j += LANES) {
-          sum = FloatVector.fromArray(S, x, xr + j).fma(FloatVector.fromArray(S, y, yr + j), sum);
-        }
-        sum.intoArray(lanes, g);
-      }
-      for (int j = body; j < n; j++) {
-        lanes[j - body] = Math.fma(x[xr + j], y[yr + j], lanes[j - body]);
-      }
-      dots[dto + r] = ScalarMath.tree(lanes);
+      dots[dto + r] = dot(n, x, xo + r * ldx, y, yo + r * ldy, lanes);
     }
+  }
+
+  private static float dot(int n, float[] x, int xo, float[] y, int yo, float[] lanes) {
+    int body = n & -LANES;
+    for (int g = 0; g < LANES; g += L) {
+      FloatVector sum = set(0f);
+      for (int j = g; j < body; j += LANES) {
+        sum = FloatVector.fromArray(S, x, xo + j).fma(FloatVector.fromArray(S, y, yo + j), sum);
+      }
+      if (L == LANES && body == n) {
+        return tree(sum);
+      }
+      sum.intoArray(lanes, g);
+    }
+    for (int j = body; j < n; j++) {
+      lanes[j - body] = Math.fma(x[xo + j], y[yo + j], lanes[j - body]);
+    }
+    return ScalarMath.tree(lanes);
   }
 
   static void scaleRows(

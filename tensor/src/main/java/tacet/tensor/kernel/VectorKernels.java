@@ -58,6 +58,22 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void accumulateTransposed(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      float[] c,
+      int co,
+      int ldc) {
+    VectorTransposed.accumulate(m, n, k, a, ao, lda, panels, po, c, co, ldc);
+  }
+
+  @Override
   public void accumulate(
       int m,
       int n,
@@ -232,23 +248,35 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void softmaxAgainRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
+    VectorAttention.softmaxAgainRows(a, u, i, rows, n, x, xo, ldx, statistics, so);
+  }
+
+  @Override
   public void softmaxBackwardRows(
       AttentionKernel a,
       int u,
       int i,
       int rows,
       int n,
-      float[] statistics,
-      int so,
       float[] dots,
       int dto,
-      float[] x,
-      int xo,
+      float[] p,
+      int po,
       float[] dP,
       int dpo,
       int ld) {
-    VectorAttention.softmaxBackwardRows(
-        a, u, i, rows, n, statistics, so, dots, dto, x, xo, dP, dpo, ld);
+    VectorAttention.softmaxBackwardRows(a, u, i, rows, n, dots, dto, p, po, dP, dpo, ld);
   }
 
   @Override

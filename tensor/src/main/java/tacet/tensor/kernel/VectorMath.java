@@ -38,12 +38,18 @@ final class VectorMath {
     return FloatVector.broadcast(S, v);
   }
 
+  /** e^x as {@link ScalarMath#exp} has it. */
   static FloatVector exp(FloatVector x) {
-    FloatVector y = x.max(EXP_MIN).min(EXP_MAX);
-    FloatVector n = y.fma(set(LOG2E), set(ROUND));
+    // Compare and blend: min would order -0 and NaN too, at several instructions.
+    return expBelowMax(x.blend(EXP_MAX, x.compare(VectorOperators.GT, EXP_MAX)));
+  }
+
+  /** The same for x ≤ {@link ScalarMath#EXP_MAX}; what it computes below the minimum is replaced. */
+  static FloatVector expBelowMax(FloatVector x) {
+    FloatVector n = x.fma(set(LOG2E), set(ROUND));
     IntVector bits = n.reinterpretAsInts();
     n = n.sub(ROUND);
-    FloatVector r = n.fma(set(LN2_HIGH), y);
+    FloatVector r = n.fma(set(LN2_HIGH), x);
     r = n.fma(set(LN2_LOW), r);
     FloatVector p = r.fma(set(E0), set(E1));
     p = p.fma(r, set(E2));
@@ -85,7 +91,7 @@ final class VectorMath {
     q = q.fma(t, set(Q4));
     q = q.fma(t, set(Q5));
     q = q.fma(t, set(Q6));
-    FloatVector outer = copySign(set(1f).sub(q.mul(t).mul(exp(z.neg()))), x);
+    FloatVector outer = copySign(set(1f).sub(q.mul(t).mul(expBelowMax(z.neg()))), x);
     return outer.blend(inner, a.compare(VectorOperators.LT, 1f));
   }
 
@@ -101,7 +107,7 @@ final class VectorMath {
 
   static FloatVector geluDerivative(FloatVector x) {
     FloatVector cdf = erf(x.mul(SQRT_HALF)).add(1f).mul(0.5f);
-    FloatVector pdf = exp(x.mul(x).mul(-0.5f)).mul(INV_SQRT_2PI);
+    FloatVector pdf = expBelowMax(x.mul(x).mul(-0.5f)).mul(INV_SQRT_2PI);
     return x.fma(pdf, cdf);
   }
 
