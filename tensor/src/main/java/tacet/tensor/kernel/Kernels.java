@@ -1,5 +1,7 @@
 package tacet.tensor.kernel;
 
+import tacet.tensor.WeightFormat;
+
 /**
  * The numeric heart: single-threaded loops over float arrays. Two twins implement it, and they give
  * <em>the same bits</em>: every sum has a fixed order (products accumulate by ascending k with fused
@@ -211,6 +213,57 @@ public interface Kernels {
   static int laneStart(int l, int k) {
     return l * (k / LANES) + Math.min(l, k % LANES);
   }
+
+  // ------------------------------------------------------------------ weights in fewer bits
+
+  /**
+   * Rows r0 to r1 of the panel of a {@link HalfMatrix} whose codes begin at {@code co}.
+   *
+   * @param format BF16 or F16; codes are finite
+   * @param r0 even
+   */
+  void expandHalf(WeightFormat format, int[] codes, int co, int r0, int r1, float[] y, int yo);
+
+  /** y = init + x · B for one row and the panels of a {@link HalfMatrix} that begin at {@code co}. */
+  void rowHalf(
+      WeightFormat format,
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] init,
+      int io,
+      float[] y,
+      int yo);
+
+  /**
+   * Rows r0 to r1 of the panel of an {@link Nf4Matrix} whose codes begin at {@code co} and whose
+   * scales begin at {@code so}.
+   *
+   * @param share rows that share a scale
+   * @param r0 a multiple of 8
+   * @param r1 a multiple of 8, or the last row of all
+   */
+  void expandNf4(
+      int[] codes, int co, float[] scales, int so, int share, int r0, int r1, float[] y, int yo);
+
+  /** y = init + x · B for one row and such panels of k rows, one after the other. */
+  void rowNf4(
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] scales,
+      int so,
+      int share,
+      float[] init,
+      int io,
+      float[] y,
+      int yo);
 
   // ------------------------------------------------------------------ activations
 

@@ -1,6 +1,7 @@
 package tacet.tensor.kernel;
 
 import java.util.Arrays;
+import tacet.tensor.WeightFormat;
 
 /**
  * The readable reference: every kernel as plain loops, written so that HotSpot's own vectoriser can
@@ -233,6 +234,54 @@ public final class ScalarKernels implements Kernels {
         System.arraycopy(parts[0], 0, c, co + i * ldc + j * PANEL, width);
       }
     }
+  }
+
+  // ------------------------------------------------------------------ weights in fewer bits
+
+  @Override
+  public void expandHalf(
+      WeightFormat format, int[] codes, int co, int r0, int r1, float[] y, int yo) {
+    ScalarFormats.expandHalf(format, codes, co, r0, r1, y, yo);
+  }
+
+  @Override
+  public void rowHalf(
+      WeightFormat format,
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    ScalarFormats.rowHalf(format, panels, k, x, xo, codes, co, init, io, y, yo);
+  }
+
+  @Override
+  public void expandNf4(
+      int[] codes, int co, float[] scales, int so, int share, int r0, int r1, float[] y, int yo) {
+    ScalarFormats.expandNf4(codes, co, scales, so, share, r0, r1, y, yo);
+  }
+
+  @Override
+  public void rowNf4(
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] scales,
+      int so,
+      int share,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    ScalarFormats.rowNf4(panels, k, x, xo, codes, co, scales, so, share, init, io, y, yo);
   }
 
   // ------------------------------------------------------------------ activations

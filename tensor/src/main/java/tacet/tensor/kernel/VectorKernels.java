@@ -10,6 +10,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import tacet.tensor.WeightFormat;
 
 /**
  * The vector twin of {@link ScalarKernels}: same results, bit for bit. Each kernel is a loop over
@@ -198,6 +199,54 @@ final class VectorKernels implements Kernels {
       int co,
       int ldc) {
     VectorProduct.byLanes(m, n, k, a, ao, lda, panels, po, j0, j1, c, co, ldc);
+  }
+
+  // ------------------------------------------------------------------ weights in fewer bits
+
+  @Override
+  public void expandHalf(
+      WeightFormat format, int[] codes, int co, int r0, int r1, float[] y, int yo) {
+    VectorFormats.expandHalf(format, codes, co, r0, r1, y, yo);
+  }
+
+  @Override
+  public void rowHalf(
+      WeightFormat format,
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    VectorFormats.rowHalf(format, panels, k, x, xo, codes, co, init, io, y, yo);
+  }
+
+  @Override
+  public void expandNf4(
+      int[] codes, int co, float[] scales, int so, int share, int r0, int r1, float[] y, int yo) {
+    VectorFormats.expandNf4(codes, co, scales, so, share, r0, r1, y, yo);
+  }
+
+  @Override
+  public void rowNf4(
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] scales,
+      int so,
+      int share,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    VectorFormats.rowNf4(panels, k, x, xo, codes, co, scales, so, share, init, io, y, yo);
   }
 
   // ------------------------------------------------------------------ activations
