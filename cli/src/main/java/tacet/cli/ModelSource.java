@@ -12,6 +12,7 @@ import tacet.autograd.Parameter;
 import tacet.tensor.Tensor;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
+import tacet.transformer.WarmUp;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.OnnxWeights;
@@ -38,18 +39,30 @@ final class ModelSource implements AutoCloseable {
 
   private final String name;
   private final Checkpoint checkpoint;
+  private final WarmUp warmUp; // until the model is there
 
-  private ModelSource(String name, Checkpoint checkpoint) {
+  private ModelSource(String name, Checkpoint checkpoint, WarmUp warmUp) {
     this.name = name;
     this.checkpoint = checkpoint;
+    this.warmUp = warmUp;
   }
 
   static ModelSource open(String model) throws IOException {
+    WarmUp warmUp = WarmUp.start();
+    try {
+      return open(model, warmUp);
+    } catch (IOException | RuntimeException e) {
+      warmUp.close();
+      throw e;
+    }
+  }
+
+  private static ModelSource open(String model, WarmUp warmUp) throws IOException {
     if (model.equals(MINILM)) {
       try (InputStream in = resource(ONNX)) {
         Map<String, Tensor> tensors = OnnxWeights.read(in, ONNX);
         Json config = Json.parse(MINILM_CONFIG, "minilm's config.json");
-        return new ModelSource(MINILM, Checkpoint.of(MINILM, config, tensors));
+        return new ModelSource(MINILM, Checkpoint.of(MINILM, config, tensors), warmUp);
       }
     }
     Path dir = Path.of(model);
@@ -57,7 +70,7 @@ final class ModelSource implements AutoCloseable {
       throw new UserException(
           "--model " + model + ": no such directory; name a Hugging Face directory, or minilm");
     }
-    return new ModelSource(model, Checkpoint.open(dir));
+    return new ModelSource(model, Checkpoint.open(dir), warmUp);
   }
 
   private static InputStream resource(String file) throws IOException {
@@ -92,11 +105,15 @@ final class ModelSource implements AutoCloseable {
   }
 
   TextModel encoder() throws IOException {
-    return TextModels.encoder(checkpoint);
+    TextModel model = TextModels.encoder(checkpoint);
+    warmUp.close();
+    return model;
   }
 
   TextModels.Classifier classifier(int labels, long seed) throws IOException {
-    return TextModels.classifier(checkpoint, labels, seed);
+    TextModels.Classifier model = TextModels.classifier(checkpoint, labels, seed);
+    warmUp.close();
+    return model;
   }
 
   /** Parameters by the names that the model's file has for them. */
@@ -142,6 +159,7 @@ final class ModelSource implements AutoCloseable {
 
   @Override
   public void close() {
+    warmUp.close();
     checkpoint.close();
   }
 }
