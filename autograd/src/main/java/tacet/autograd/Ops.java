@@ -27,14 +27,15 @@ public final class Ops {
    * <p>dX = dY W, dW = dYᵀ X, db = Σ_t dY.
    *
    * @param x [.., in]
-   * @param weight [out, in]
+   * @param weight [out, in]; one of more dimensions, such as the kernel [out, C, h, w] of a
+   *     convolution over patches, counts as [out, C·h·w]
    * @param bias [out], or null
    * @return [.., out]
    */
   public static Var linear(Pass pass, Var x, Parameter weight, Parameter bias) {
     int in = x.shape().last();
     int out = weight.value().shape().dim(0);
-    requireWidth("linear", in, weight.value().shape().last(), weight);
+    requireWidth("linear", in, weight.value().size() / Math.max(1, out), weight);
     int t = x.shape().rows();
     Tensor y = pass.take(x.shape().withLast(out)); // (T, out)
     float[] b = bias == null ? null : bias.value().data();
@@ -49,6 +50,40 @@ public final class Ops {
             (dY, dW) ->
                 MatMul.transposedProduct(
                     pass.engine(), dY.data(), t, out, x.value().data(), in, dW.data()))
+        .from(bias, (dY, dB) -> columnSums(pass, dY, dB))
+        .done();
+  }
+
+  /**
+   * y = x W + b: {@link #linear} with a weight that lies the other way round, as GPT-2's files have
+   * it. Zeros of x are skipped in the same way.
+   *
+   * <p>dX = dY Wᵀ, dW = Xᵀ dY, db = Σ_t dY.
+   *
+   * @param x [.., in]
+   * @param weight [in, out]
+   * @param bias [out], or null
+   * @return [.., out]
+   */
+  public static Var product(Pass pass, Var x, Parameter weight, Parameter bias) {
+    int in = x.shape().last();
+    int out = weight.value().shape().last();
+    requireWidth("product", in, weight.value().shape().dim(0), weight);
+    int t = x.shape().rows();
+    Tensor y = pass.take(x.shape().withLast(out)); // (T, out)
+    float[] b = bias == null ? null : bias.value().data();
+    MatMul.product(pass.engine(), x.value().data(), t, x.active(), weight.packed(), b, y.data());
+    return pass.record(y)
+        .from(
+            x,
+            (dY, dX) ->
+                MatMul.dense(
+                    pass.engine(), dY.data(), t, weight.packedTransposed(), null, dX.data()))
+        .from(
+            weight,
+            (dY, dW) ->
+                MatMul.transposedProduct(
+                    pass.engine(), x.value().data(), t, in, dY.data(), out, dW.data()))
         .from(bias, (dY, dB) -> columnSums(pass, dY, dB))
         .done();
   }

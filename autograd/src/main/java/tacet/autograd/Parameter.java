@@ -95,8 +95,8 @@ public final class Parameter {
         synchronized (this) {
           p = transposed;
           if (p == null) {
-            int k = w.shape().last();
-            p = PackedMatrix.ofTransposed(w.data(), k, w.shape().rows());
+            int n = w.shape().dim(0); // of more than two dimensions, the others count as one
+            p = PackedMatrix.ofTransposed(w.data(), w.size() / n, n);
             transposed = p;
           }
         }
@@ -110,7 +110,8 @@ public final class Parameter {
         synchronized (this) {
           p = plain;
           if (p == null) {
-            p = PackedMatrix.of(w.data(), w.shape().rows(), w.shape().last());
+            int k = w.shape().dim(0);
+            p = PackedMatrix.of(w.data(), k, w.size() / k);
             plain = p;
           }
         }
