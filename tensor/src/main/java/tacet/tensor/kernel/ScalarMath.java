@@ -51,6 +51,11 @@ final class ScalarMath {
   static final float SQRT_HALF = 0.70710678118654752f;
   static final float INV_SQRT_2PI = 0.39894228040143268f;
 
+  /** 2 √(2/π), and that times 0.044715: the argument of the tanh form of GELU, doubled. */
+  static final float G0 = 1.5957691216057308f;
+
+  static final float G1 = 0.07135481282702514f;
+
   private ScalarMath() {}
 
   private static float fma(float a, float b, float c) {
@@ -120,6 +125,40 @@ final class ScalarMath {
     float cdf = 0.5f * (1f + erf(x * SQRT_HALF));
     float pdf = INV_SQRT_2PI * exp(-0.5f * (x * x));
     return fma(x, pdf, cdf);
+  }
+
+  /**
+   * x/2 · (1 + tanh(u)), each step rounded to float; tanh(u) = 1 − 2/(e^2|u| + 1) with the sign of
+   * u. The polynomial that {@link #tanh} has near 0 is not needed, because 1 is added.
+   */
+  static float geluTanh(float x) {
+    float a = Math.abs(fma(x * x, G1, G0) * x);
+    float t = 1f - 2f / (exp(a) + 1f);
+    return x * 0.5f * (1f + Math.copySign(t, x));
+  }
+
+  /** σ(2u) + x · 2u' · σ'(2u), where x σ(2u) is another way to write {@link #geluTanh}. */
+  static float geluTanhDerivative(float x) {
+    float z = x * x;
+    float q = exp(-Math.abs(fma(z, G1, G0) * x));
+    float r = 1f / (1f + q);
+    float qr = q * r;
+    return fma(fma(z, 3f * G1, G0) * x, qr * r, x < 0 ? qr : r);
+  }
+
+  /** x σ(x); σ from e^−|x|, which cannot overflow. */
+  static float silu(float x) {
+    float q = exp(-Math.abs(x));
+    float r = 1f / (1f + q);
+    return (x < 0 ? q * r : r) * x;
+  }
+
+  /** σ(x) + x σ'(x). */
+  static float siluDerivative(float x) {
+    float q = exp(-Math.abs(x));
+    float r = 1f / (1f + q);
+    float qr = q * r;
+    return fma(x, qr * r, x < 0 ? qr : r);
   }
 
   /** The surrogate's value; see {@link Surrogate}. */

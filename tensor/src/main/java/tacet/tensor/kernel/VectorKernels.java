@@ -177,6 +177,64 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public int geluTanh(float[] x, int xo, int n, float[] y, int yo) {
+    int active = 0;
+    int i = 0;
+    for (; i + L <= n; i += L) {
+      FloatVector v = VectorMath.geluTanh(FloatVector.fromArray(S, x, xo + i));
+      v.intoArray(y, yo + i);
+      active += v.compare(VectorOperators.NE, 0f).trueCount();
+    }
+    for (; i < n; i++) {
+      float v = ScalarMath.geluTanh(x[xo + i]);
+      y[yo + i] = v;
+      active += v != 0 ? 1 : 0;
+    }
+    return active;
+  }
+
+  @Override
+  public void geluTanhBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo) {
+    int i = 0;
+    for (; i + L <= n; i += L) {
+      FloatVector d = VectorMath.geluTanhDerivative(FloatVector.fromArray(S, x, xo + i));
+      FloatVector.fromArray(S, dY, dyo + i).mul(d).intoArray(dX, dxo + i);
+    }
+    for (; i < n; i++) {
+      dX[dxo + i] = dY[dyo + i] * ScalarMath.geluTanhDerivative(x[xo + i]);
+    }
+  }
+
+  @Override
+  public int silu(float[] x, int xo, int n, float[] y, int yo) {
+    int active = 0;
+    int i = 0;
+    for (; i + L <= n; i += L) {
+      FloatVector v = VectorMath.silu(FloatVector.fromArray(S, x, xo + i));
+      v.intoArray(y, yo + i);
+      active += v.compare(VectorOperators.NE, 0f).trueCount();
+    }
+    for (; i < n; i++) {
+      float v = ScalarMath.silu(x[xo + i]);
+      y[yo + i] = v;
+      active += v != 0 ? 1 : 0;
+    }
+    return active;
+  }
+
+  @Override
+  public void siluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo) {
+    int i = 0;
+    for (; i + L <= n; i += L) {
+      FloatVector d = VectorMath.siluDerivative(FloatVector.fromArray(S, x, xo + i));
+      FloatVector.fromArray(S, dY, dyo + i).mul(d).intoArray(dX, dxo + i);
+    }
+    for (; i < n; i++) {
+      dX[dxo + i] = dY[dyo + i] * ScalarMath.siluDerivative(x[xo + i]);
+    }
+  }
+
+  @Override
   public void tanh(float[] x, int xo, int n, float[] y, int yo) {
     int i = 0;
     for (; i + L <= n; i += L) {
@@ -381,6 +439,98 @@ final class VectorKernels implements Kernels {
     for (int i = body; i < n; i++) {
       float d = dY[dyo + i] * gamma[i] - a;
       dX[dxo + i] = Math.fma((x[xo + i] - mean) * rstd, b, d) * rstd;
+    }
+  }
+
+  @Override
+  public void rmsNormRow(
+      float[] x,
+      int xo,
+      int n,
+      float[] weight,
+      float eps,
+      float[] y,
+      int yo,
+      float[] statistics,
+      int so) {
+    int body = body(n);
+    float[] lanes = new float[LANES];
+    for (int g = 0; g < LANES; g += L) {
+      FloatVector sum = set(0f);
+      for (int i = g; i < body; i += LANES) {
+        FloatVector v = FloatVector.fromArray(S, x, xo + i);
+        sum = v.fma(v, sum);
+      }
+      sum.intoArray(lanes, g);
+    }
+    for (int i = body; i < n; i++) {
+      lanes[i - body] = Math.fma(x[xo + i], x[xo + i], lanes[i - body]);
+    }
+    float r = (float) (1 / Math.sqrt(ScalarMath.tree(lanes) / n + (double) eps));
+    for (int i = 0; i < body; i += L) {
+      FloatVector.fromArray(S, x, xo + i)
+          .mul(r)
+          .mul(FloatVector.fromArray(S, weight, i))
+          .intoArray(y, yo + i);
+    }
+    for (int i = body; i < n; i++) {
+      y[yo + i] = x[xo + i] * r * weight[i];
+    }
+    statistics[so] = r;
+  }
+
+  @Override
+  public void rmsNormBackwardRow(
+      float[] dY,
+      int dyo,
+      float[] x,
+      int xo,
+      int n,
+      float[] weight,
+      float[] statistics,
+      int so,
+      float[] dX,
+      int dxo) {
+    float r = statistics[so];
+    int body = body(n);
+    float[] dots = new float[LANES];
+    for (int g = 0; g < LANES; g += L) {
+      FloatVector dot = set(0f);
+      for (int i = g; i < body; i += LANES) {
+        dot =
+            FloatVector.fromArray(S, dY, dyo + i)
+                .mul(FloatVector.fromArray(S, weight, i))
+                .fma(FloatVector.fromArray(S, x, xo + i).mul(r), dot);
+      }
+      dot.intoArray(dots, g);
+    }
+    for (int i = body; i < n; i++) {
+      dots[i - body] = Math.fma(dY[dyo + i] * weight[i], x[xo + i] * r, dots[i - body]);
+    }
+    float b = -(ScalarMath.tree(dots) / n);
+    for (int i = 0; i < body; i += L) {
+      FloatVector d =
+          FloatVector.fromArray(S, dY, dyo + i).mul(FloatVector.fromArray(S, weight, i));
+      FloatVector.fromArray(S, x, xo + i).mul(r).fma(set(b), d).mul(r).intoArray(dX, dxo + i);
+    }
+    for (int i = body; i < n; i++) {
+      dX[dxo + i] = Math.fma(x[xo + i] * r, b, dY[dyo + i] * weight[i]) * r;
+    }
+  }
+
+  @Override
+  public void normWeightRow(
+      float[] dY, int dyo, float[] x, int xo, int n, float mean, float r, float[] sums, int so) {
+    int i = 0;
+    for (; i + L <= n; i += L) {
+      FloatVector.fromArray(S, dY, dyo + i)
+          .fma(
+              FloatVector.fromArray(S, x, xo + i).sub(mean).mul(r),
+              FloatVector.fromArray(S, sums, so + i))
+          .intoArray(sums, so + i);
+    }
+    for (; i < n; i++) {
+      sums[so + i] = Math.fma(dY[dyo + i], (x[xo + i] - mean) * r, sums[so + i]);
     }
   }
 

@@ -105,6 +105,34 @@ final class VectorMath {
     return x.fma(pdf, cdf);
   }
 
+  static FloatVector geluTanh(FloatVector x) {
+    FloatVector a = x.mul(x).fma(set(G1), set(G0)).mul(x).abs();
+    FloatVector t = set(1f).sub(set(2f).div(exp(a).add(1f)));
+    return x.mul(0.5f).mul(copySign(t, x).add(1f));
+  }
+
+  static FloatVector geluTanhDerivative(FloatVector x) {
+    FloatVector z = x.mul(x);
+    FloatVector q = exp(z.fma(set(G1), set(G0)).mul(x).abs().neg());
+    FloatVector r = set(1f).div(q.add(1f));
+    FloatVector qr = q.mul(r);
+    FloatVector cdf = r.blend(qr, x.compare(VectorOperators.LT, 0f));
+    return z.fma(set(3f * G1), set(G0)).mul(x).fma(qr.mul(r), cdf);
+  }
+
+  static FloatVector silu(FloatVector x) {
+    FloatVector q = exp(x.abs().neg());
+    FloatVector r = set(1f).div(q.add(1f));
+    return r.blend(q.mul(r), x.compare(VectorOperators.LT, 0f)).mul(x);
+  }
+
+  static FloatVector siluDerivative(FloatVector x) {
+    FloatVector q = exp(x.abs().neg());
+    FloatVector r = set(1f).div(q.add(1f));
+    FloatVector qr = q.mul(r);
+    return x.fma(qr.mul(r), r.blend(qr, x.compare(VectorOperators.LT, 0f)));
+  }
+
   static FloatVector density(Surrogate s, float parameter, FloatVector x) {
     return switch (s) {
       case L0 -> x.mul(x).div(x.fma(x, set(parameter)));
