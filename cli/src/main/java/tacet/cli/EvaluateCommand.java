@@ -55,7 +55,7 @@ final class EvaluateCommand implements Callable<Integer> {
         trainable = Surgery.count(Surgery.trainable(loaded.model()));
         all = Surgery.count(Surgery.parameters(loaded.model()));
         plain = Lora.merge(loaded.model());
-      } else if (!source.hasHead()) {
+      } else if (!source.hasClassifier()) {
         throw new UserException(
             source.name() + " has no classification head; name an adapter with --adapter");
       }

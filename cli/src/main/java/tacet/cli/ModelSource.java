@@ -10,12 +10,15 @@ import java.util.List;
 import java.util.Map;
 import tacet.autograd.Parameter;
 import tacet.tensor.Tensor;
+import tacet.transformer.ImageModel;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.OnnxWeights;
+import tacet.transformer.checkpoint.Weights;
 import tacet.transformer.model.TextModels;
+import tacet.transformer.model.Vit;
 import tacet.transformer.text.Tokenizer;
 
 /** A pre-trained model by name: a Hugging Face directory, or minilm. */
@@ -83,7 +86,27 @@ final class ModelSource implements AutoCloseable {
     return Tokenizer.open(Path.of(name));
   }
 
-  boolean hasHead() {
+  private String type() throws IOException {
+    return checkpoint.config().get("model_type").asString();
+  }
+
+  boolean isImageModel() throws IOException {
+    return type().equals("vit");
+  }
+
+  /** Whether the model tells first and second texts apart. */
+  boolean hasTokenTypes() throws IOException {
+    return type().equals("bert") || type().equals("roberta");
+  }
+
+  TextModels.Head head() throws IOException {
+    if (isImageModel()) {
+      return hasClassifier() ? TextModels.Head.CLASSIFIER : TextModels.Head.NONE;
+    }
+    return TextModels.head(checkpoint);
+  }
+
+  boolean hasClassifier() {
     return TextModels.hasClassifier(checkpoint);
   }
 
@@ -91,22 +114,45 @@ final class ModelSource implements AutoCloseable {
     return TextModels.labels(checkpoint);
   }
 
-  TextModel encoder() throws IOException {
-    return TextModels.encoder(checkpoint);
+  /** What the labels are, if the configuration says; else null. */
+  String problemType() throws IOException {
+    return checkpoint.config().stringOr("problem_type", null);
+  }
+
+  /** The model with the head that the checkpoint has. */
+  TextModel model() throws IOException {
+    return TextModels.open(checkpoint);
+  }
+
+  /** The image model with the head that the checkpoint has. */
+  ImageModel imageModel() throws IOException {
+    return Vit.open(checkpoint);
+  }
+
+  /** Tokens of an image: its patches and one. */
+  int imageTokens() throws IOException {
+    return Vit.Config.of(checkpoint.config()).patches() + 1;
   }
 
   TextModels.Classifier classifier(int labels, long seed) throws IOException {
     return TextModels.classifier(checkpoint, labels, seed);
   }
 
-  /** Parameters by the names that the model's file has for them. */
-  Map<String, Parameter> fileNames(Map<String, Parameter> parameters) {
+  /**
+   * Parameters by the names that the model's file has for them; those of a ViT by the names that they
+   * have in transformers 5 too, which are not those of files.
+   */
+  Map<String, Parameter> fileNames(Map<String, Parameter> parameters) throws IOException {
     Map<String, Parameter> named = new LinkedHashMap<>();
+    Weights weights = checkpoint.weights();
+    boolean image = isImageModel();
     parameters.forEach(
         (path, p) -> {
-          String bare = path.startsWith("bert.") ? path.substring("bert.".length()) : path;
-          boolean useBare = !checkpoint.contains(path) && checkpoint.contains(bare);
-          named.put(useBare ? bare : path, p);
+          String inFile = weights.use(path);
+          named.put(inFile == null ? path : inFile, p);
+          if (image) {
+            named.put(Vit.nameInMemory(path), p);
+          }
         });
     return named;
   }

@@ -127,7 +127,7 @@ final class TrainCommand implements Callable<Integer> {
               targets.equals(List.of(Targets.ALL_LINEAR))
                   ? Targets.allLinear()
                   : new Targets(targets, null),
-              modulesToSave(loaded.newModules()));
+              modulesToSave(loaded));
       TextModel trained =
           method == Method.lora
               ? lora.applyTo(base, seed)
@@ -175,9 +175,11 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   /** The head is always trained, and so is everything else that the checkpoint lacks. */
-  static List<String> modulesToSave(List<String> newModules) {
-    List<String> modules = new ArrayList<>(List.of("classifier"));
-    newModules.stream().filter(m -> !m.equals("classifier")).forEach(modules::add);
+  static List<String> modulesToSave(TextModels.Classifier loaded) {
+    List<String> modules = new ArrayList<>(List.of(loaded.head()));
+    loaded.newModules().stream()
+        .filter(m -> !m.equals(loaded.head()) && !m.startsWith(loaded.head() + "."))
+        .forEach(modules::add);
     return modules;
   }
 

@@ -16,6 +16,7 @@ import tacet.transformer.Layer;
 import tacet.transformer.Part;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
+import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.Weights;
 
@@ -392,5 +393,43 @@ public final class Vit {
     Loader load = new Loader(w);
     return new Classifier(
         model(c, w), load.head("classifier", c.hiddenSize, labels, true, c.initializerRange, seed));
+  }
+
+  /**
+   * The model of a checkpoint, with its head where it has one; frozen.
+   *
+   * @throws IOException if it is no ViT, or tensors are missing, left over or of another shape
+   */
+  public static ImageModel open(Checkpoint checkpoint) throws IOException {
+    Config c = Config.of(checkpoint.config());
+    Weights w = checkpoint.weights();
+    w.ignore("vit.pooler.", "pooler.", "decoder.", "vit.embeddings.mask_token");
+    ImageModel model =
+        checkpoint.contains("classifier.weight") ? classifier(c, w, c.labels, 0) : model(c, w);
+    w.finish();
+    return model;
+  }
+
+  /** The names of the parts of a block in files, and in memory since transformers 5. */
+  private static final List<String[]> RENAMED =
+      List.of(
+          new String[] {"encoder.layer.", "layers."},
+          new String[] {"attention.attention.query.", "attention.q_proj."},
+          new String[] {"attention.attention.key.", "attention.k_proj."},
+          new String[] {"attention.attention.value.", "attention.v_proj."},
+          new String[] {"attention.output.dense.", "attention.o_proj."},
+          new String[] {"intermediate.dense.", "mlp.fc1."},
+          new String[] {"output.dense.", "mlp.fc2."});
+
+  /**
+   * What Hugging Face transformers calls a parameter in memory since version 5; files keep the names
+   * that are used here.
+   */
+  public static String nameInMemory(String path) {
+    String name = path;
+    for (String[] r : RENAMED) {
+      name = name.replace(r[0], r[1]);
+    }
+    return name;
   }
 }
