@@ -4,7 +4,6 @@ import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
-import tacet.tensor.kernel.AttentionKernel;
 import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.MatMul;
 
@@ -12,7 +11,7 @@ import tacet.tensor.kernel.MatMul;
  * The operators: each computes its value and records, beside it, one vector-Jacobian product per
  * input. Inputs that need no gradient record nothing, so a frozen model tapes nothing.
  *
- * <p>Letters: B batch, S sequence, D model width, F MLP width, H heads, T = B·S tokens. A gradient
+ * <p>Letters: B batch, S sequence, D model width, F MLP width, T = B·S tokens. A gradient
  * by x is called dX.
  */
 public final class Ops {
@@ -258,7 +257,8 @@ public final class Ops {
             pass.kernels().dropout(x.data(), from, n, key, from, threshold, scale, y.data(), from));
   }
 
-  private static int threshold(double p) {
+  /** The probability in 24 bits, as {@link Kernels#dropout} wants it. */
+  static int threshold(double p) {
     return (int) Math.round(p * (1 << 24));
   }
 
@@ -441,75 +441,6 @@ public final class Ops {
               }
             })
         .done();
-  }
-
-  // ------------------------------------------------------------------ attention
-
-  /**
-   * Multi-head attention, softmax(scale · Q Kᵀ + keyBias) V per head, with dropout on the
-   * probabilities; see {@link AttentionKernel}.
-   *
-   * @param q [B, S, D]; k and v likewise
-   * @param keyBias [B, S], added to the scores of a key (a padding mask), or null
-   * @return [B, S, D]
-   */
-  public static Var attention(
-      Pass pass, Var q, Var k, Var v, int heads, float scale, float[] keyBias, double dropout) {
-    requireShape("attention", q.shape(), k.shape());
-    requireShape("attention", q.shape(), v.shape());
-    int b = q.shape().dim(0);
-    int s = q.shape().dim(1);
-    int d = q.shape().dim(2);
-    if (d % heads != 0) {
-      throw new IllegalArgumentException(
-          "attention: width " + d + " is not a multiple of " + heads + " heads");
-    }
-    boolean drop = pass.training() && dropout > 0;
-    AttentionKernel kernel =
-        new AttentionKernel(
-            b,
-            s,
-            heads,
-            d / heads,
-            scale,
-            keyBias,
-            drop ? pass.nextRandomKey() : 0,
-            drop ? threshold(dropout) : 0,
-            drop ? (float) (1 / (1 - dropout)) : 1);
-    boolean keep = q.tracked() || k.tracked() || v.tracked();
-    Tensor p = keep ? pass.take(Shape.of(b, heads, s, s)) : null; // probabilities, for the gradient
-    Tensor y = pass.take(q.shape());
-    float[] qd = q.value().data();
-    float[] kd = k.value().data();
-    float[] vd = v.value().data();
-    kernel.forward(pass.engine(), qd, kd, vd, keep ? p.data() : null, y.data());
-    if (!keep) {
-      return pass.record(y).done();
-    }
-    // The three gradients share most of their work: the first one asked for computes all.
-    float[][] shared = new float[3][];
-    Var[] inputs = {q, k, v};
-    Pass.Recorder recorder = pass.record(y);
-    for (int i = 0; i < 3; i++) {
-      int which = i;
-      recorder.from(
-          inputs[i],
-          (dY, dX) -> {
-            if (shared[which] == null) {
-              for (int j = 0; j < 3; j++) {
-                if (inputs[j].tracked()) {
-                  shared[j] = j == which ? dX.data() : pass.engine().workspace().take(dX.size());
-                }
-              }
-              kernel.backward(
-                  pass.engine(), dY.data(), qd, kd, vd, p.data(), shared[0], shared[1], shared[2]);
-              return;
-            }
-            System.arraycopy(shared[which], 0, dX.data(), 0, dX.size());
-            pass.engine().workspace().give(shared[which]);
-          });
-    }
-    return recorder.done();
   }
 
   // ------------------------------------------------------------------ selection

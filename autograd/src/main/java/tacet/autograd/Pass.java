@@ -51,9 +51,23 @@ public final class Pass implements AutoCloseable {
     void write(Tensor dY, Tensor dX);
   }
 
+  /** Writes the gradients by several inputs that share most of their work. */
+  @FunctionalInterface
+  public interface JointVjp {
+    /**
+     * Writes every element of each {@code dX} that is not null.
+     *
+     * @param dY gradient by the operator's result; not modified
+     * @param dX gradients by the inputs, null where none is needed; overwritten
+     */
+    void write(Tensor dY, Tensor[] dX);
+  }
+
   private record Edge(Var var, Parameter parameter, Vjp vjp) {}
 
-  private record Node(Var out, List<Edge> edges) {}
+  private record Joint(Var[] vars, JointVjp vjp) {}
+
+  private record Node(Var out, List<Edge> edges, Joint joint) {}
 
   private final Engine engine;
   private final Mode mode;
@@ -179,6 +193,7 @@ public final class Pass implements AutoCloseable {
     private final Tensor y;
     private long active = -1;
     private List<Edge> edges;
+    private Joint joint;
 
     private Recorder(Tensor y) {
       this.y = y;
@@ -206,6 +221,18 @@ public final class Pass implements AutoCloseable {
       return this;
     }
 
+    /** Inputs whose gradients are computed together; any of them may be null. */
+    Recorder from(Var[] inputs, JointVjp vjp) {
+      Var[] tracked = new Var[inputs.length];
+      for (int i = 0; i < inputs.length; i++) {
+        if (inputs[i] != null && inputs[i].tracked()) {
+          tracked[i] = inputs[i];
+          joint = new Joint(tracked, vjp);
+        }
+      }
+      return this;
+    }
+
     private void add(Edge edge) {
       if (edges == null) {
         edges = new ArrayList<>(3);
@@ -215,9 +242,9 @@ public final class Pass implements AutoCloseable {
 
     /** The result; on the tape if any input needs a gradient. */
     Var done() {
-      Var out = new Var(y, edges != null, active);
-      if (edges != null) {
-        tape.add(new Node(out, edges));
+      Var out = new Var(y, edges != null || joint != null, active);
+      if (out.tracked()) {
+        tape.add(new Node(out, edges == null ? List.of() : edges, joint));
       }
       return out;
     }
@@ -255,6 +282,9 @@ public final class Pass implements AutoCloseable {
           flow(dY, e.vjp, fresh, e.var.gradient);
         }
       }
+      if (node.joint != null) {
+        flow(dY, node.joint);
+      }
       node.out.gradient = null;
       engine.workspace().give(dY.data());
     }
@@ -268,6 +298,29 @@ public final class Pass implements AutoCloseable {
     }
     Tensor more = grab(sum.shape());
     vjp.write(dY, more);
+    addAndGive(sum, more);
+  }
+
+  private void flow(Tensor dY, Joint joint) {
+    Tensor[] dX = new Tensor[joint.vars.length];
+    for (int i = 0; i < dX.length; i++) {
+      if (joint.vars[i] != null) {
+        dX[i] = grab(joint.vars[i].shape());
+      }
+    }
+    joint.vjp.write(dY, dX);
+    for (int i = 0; i < dX.length; i++) {
+      if (dX[i] != null) {
+        if (joint.vars[i].gradient == null) {
+          joint.vars[i].gradient = dX[i];
+        } else {
+          addAndGive(joint.vars[i].gradient, dX[i]);
+        }
+      }
+    }
+  }
+
+  private void addAndGive(Tensor sum, Tensor more) {
     Rows.forEach(
         this,
         sum.size(),

@@ -277,54 +277,6 @@ class OpsTest {
   }
 
   @Test
-  void attentionFeedsAllThreeInputs() {
-    int b = 2;
-    int s = 5;
-    int d = 6;
-    Parameter q = random(1, b, s, d);
-    Parameter k = random(2, b, s, d);
-    Parameter v = random(3, b, s, d);
-    float[] target = target(b * s * d);
-    float[] mask = new float[b * s];
-    mask[s - 1] = -1e30f;
-    GradCheck.of(
-            ENGINE,
-            pass ->
-                Losses.meanSquaredError(
-                    pass,
-                    Ops.attention(pass, use(pass, q), use(pass, k), use(pass, v), 2, 0.6f, mask, 0),
-                    target))
-        .against(
-            in -> {
-              double[] y = new double[b * s * d];
-              for (int u = 0; u < b * 2; u++) {
-                int o = u / 2 * s * d + u % 2 * 3;
-                for (int i = 0; i < s; i++) {
-                  double[] p = new double[s];
-                  double sum = 0;
-                  for (int j = 0; j < s; j++) {
-                    double score = mask[u / 2 * s + j];
-                    for (int c = 0; c < 3; c++) {
-                      score += 0.6f * in.get(0)[o + i * d + c] * in.get(1)[o + j * d + c];
-                    }
-                    p[j] = Math.exp(score);
-                    sum += p[j];
-                  }
-                  for (int j = 0; j < s; j++) {
-                    for (int c = 0; c < 3; c++) {
-                      y[o + i * d + c] += p[j] / sum * in.get(2)[o + j * d + c];
-                    }
-                  }
-                }
-              }
-              return mse(y, target);
-            },
-            q,
-            k,
-            v);
-  }
-
-  @Test
   void selectionAndLosses() {
     Parameter x = random(1, 4, 3, 5);
     float[] target = target(20);

@@ -166,19 +166,68 @@ public interface Kernels {
   // ------------------------------------------------------------------ rows
 
   /**
-   * Softmax of one row in place: x = exp(scale · x + bias − max) / Σ.
+   * Softmax of some rows of attention, in place and without its division: x becomes dropout(exp(s −
+   * max)), s = scale · x + keyBias + positionBias, and 0 where a key is not seen.
    *
-   * @param bias added to the scaled scores, or null (a mask: 0 or a very negative number)
+   * @param a whose scale, biases, causality and dropout count
+   * @param u the example and head, b · H + h
+   * @param i the query of the first row
+   * @param n keys that any of the rows sees; a row has room for n rounded up to {@value #LANES}, and
+   *     all of it is written
+   * @param x raw scores, row-major with stride {@code ldx}
+   * @param statistics of row r: max at {@code so + 2r}, 1 / Σ exp (before dropout) after it; written
    */
-  void softmaxRow(float[] x, int xo, int n, float scale, float[] bias, int bo);
+  void softmaxRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so);
 
   /**
-   * Gradient of a softmax row in place: dP becomes scale · p ∘ (dP − Σ dP ∘ p).
+   * Gradient of {@link #softmaxRows} with its division, in place: x becomes dropout(P), where P = exp(s
+   * − max) / Σ; dP becomes the gradient by s, P ∘ (dropout(dP) − dot).
    *
-   * @param p the row's probabilities
-   * @param dP gradient by the probabilities; overwritten by the gradient by the raw scores
+   * @param statistics as written by softmaxRows
+   * @param dots Σ_j dP ∘ P of each row from {@code dto} on
+   * @param x raw scores, like dP row-major with stride {@code ld}
    */
-  void softmaxBackwardRow(float[] p, int po, int n, float scale, float[] dP, int dpo);
+  void softmaxBackwardRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] statistics,
+      int so,
+      float[] dots,
+      int dto,
+      float[] x,
+      int xo,
+      float[] dP,
+      int dpo,
+      int ld);
+
+  /** dots[r] = Σ_j x[r, j] · y[r, j] for some rows of n values. */
+  void dotRows(
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] y,
+      int yo,
+      int ldy,
+      float[] dots,
+      int dto);
+
+  /** x[r, :] *= factors[r · step] for some rows of n values. */
+  void scaleRows(int rows, int n, float[] factors, int fo, int step, float[] x, int xo, int ldx);
 
   /**
    * Layer normalisation of one row: y = (x − mean) · rstd · gamma + beta.

@@ -225,34 +225,127 @@ public final class ScalarKernels implements Kernels {
 
   // ------------------------------------------------------------------ rows
 
+  /** scale · x + the biases that there are. */
+  private static float score(AttentionKernel a, float x, int keyAt, int positionAt) {
+    float[] key = a.keyBias();
+    float[] position = a.positionBias();
+    if (key == null && position == null) {
+      return x * a.scale();
+    }
+    float bias =
+        key == null
+            ? position[positionAt]
+            : position == null ? key[keyAt] : key[keyAt] + position[positionAt];
+    return multiplyAdd(x, a.scale(), bias);
+  }
+
   @Override
-  public void softmaxRow(float[] x, int xo, int n, float scale, float[] bias, int bo) {
-    float max = Float.NEGATIVE_INFINITY;
-    for (int i = 0; i < n; i++) {
-      x[xo + i] = bias == null ? x[xo + i] * scale : multiplyAdd(x[xo + i], scale, bias[bo + i]);
-      max = Math.max(max, x[xo + i]);
-    }
+  public void softmaxRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
     float[] lanes = new float[LANES];
-    for (int i = 0; i < n; i++) {
-      float e = ScalarMath.exp(x[xo + i] - max);
-      x[xo + i] = e;
-      lanes[i % LANES] += e;
+    for (int r = 0; r < rows; r++) {
+      int row = xo + r * ldx;
+      int seen = Math.min(n, a.seen(i + r));
+      int key = u / a.heads() * a.keys();
+      int position = (u % a.heads() * a.queries() + i + r) * a.keys();
+      float max = Float.NEGATIVE_INFINITY;
+      for (int j = 0; j < seen; j++) {
+        x[row + j] = score(a, x[row + j], key + j, position + j);
+        max = Math.max(max, x[row + j]);
+      }
+      Arrays.fill(lanes, 0f);
+      for (int j = 0; j < seen; j++) {
+        float e = ScalarMath.exp(x[row + j] - max);
+        x[row + j] = e;
+        lanes[j % LANES] += e;
+      }
+      Arrays.fill(x, row + seen, row + (n + LANES - 1) / LANES * LANES, 0f);
+      statistics[so + 2 * r] = max;
+      statistics[so + 2 * r + 1] = 1f / ScalarMath.tree(lanes);
+      drop(a, x, row, seen, (u * a.queries() + i + r) * a.keys());
     }
-    float inverse = 1f / ScalarMath.tree(lanes);
-    for (int i = 0; i < n; i++) {
-      x[xo + i] *= inverse;
+  }
+
+  private void drop(AttentionKernel a, float[] x, int xo, int n, int first) {
+    if (a.dropoutThreshold() > 0) {
+      dropout(x, xo, n, a.dropoutKey(), first, a.dropoutThreshold(), a.dropoutScale(), x, xo);
     }
   }
 
   @Override
-  public void softmaxBackwardRow(float[] p, int po, int n, float scale, float[] dP, int dpo) {
-    float[] lanes = new float[LANES];
-    for (int i = 0; i < n; i++) {
-      lanes[i % LANES] = multiplyAdd(p[po + i], dP[dpo + i], lanes[i % LANES]);
+  public void softmaxBackwardRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] statistics,
+      int so,
+      float[] dots,
+      int dto,
+      float[] x,
+      int xo,
+      float[] dP,
+      int dpo,
+      int ld) {
+    for (int r = 0; r < rows; r++) {
+      int row = xo + r * ld;
+      int dRow = dpo + r * ld;
+      int seen = Math.min(n, a.seen(i + r));
+      int key = u / a.heads() * a.keys();
+      int position = (u % a.heads() * a.queries() + i + r) * a.keys();
+      int first = (u * a.queries() + i + r) * a.keys();
+      float max = statistics[so + 2 * r];
+      float inverse = statistics[so + 2 * r + 1];
+      drop(a, dP, dRow, seen, first);
+      for (int j = 0; j < seen; j++) {
+        float s = score(a, x[row + j], key + j, position + j);
+        x[row + j] = ScalarMath.exp(s - max) * inverse;
+        dP[dRow + j] = x[row + j] * (dP[dRow + j] - dots[dto + r]);
+      }
+      int end = (n + LANES - 1) / LANES * LANES;
+      Arrays.fill(x, row + seen, row + end, 0f);
+      Arrays.fill(dP, dRow + seen, dRow + end, 0f);
+      drop(a, x, row, seen, first);
     }
-    float dot = ScalarMath.tree(lanes);
-    for (int i = 0; i < n; i++) {
-      dP[dpo + i] = scale * p[po + i] * (dP[dpo + i] - dot);
+  }
+
+  @Override
+  public void dotRows(
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] y,
+      int yo,
+      int ldy,
+      float[] dots,
+      int dto) {
+    float[] lanes = new float[LANES];
+    for (int r = 0; r < rows; r++) {
+      Arrays.fill(lanes, 0f);
+      for (int j = 0; j < n; j++) {
+        lanes[j % LANES] = multiplyAdd(x[xo + r * ldx + j], y[yo + r * ldy + j], lanes[j % LANES]);
+      }
+      dots[dto + r] = ScalarMath.tree(lanes);
+    }
+  }
+
+  @Override
+  public void scaleRows(
+      int rows, int n, float[] factors, int fo, int step, float[] x, int xo, int ldx) {
+    for (int r = 0; r < rows; r++) {
+      scale(x, xo + r * ldx, n, factors[fo + r * step], x, xo + r * ldx);
     }
   }
 

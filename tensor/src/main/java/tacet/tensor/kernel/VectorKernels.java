@@ -275,66 +275,59 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void softmaxRow(float[] x, int xo, int n, float scale, float[] bias, int bo) {
-    int body = body(n);
-    FloatVector top = set(Float.NEGATIVE_INFINITY);
-    for (int i = 0; i < body; i += L) {
-      FloatVector v = FloatVector.fromArray(S, x, xo + i);
-      v = bias == null ? v.mul(scale) : v.fma(set(scale), FloatVector.fromArray(S, bias, bo + i));
-      v.intoArray(x, xo + i);
-      top = top.max(v);
-    }
-    float max = top.reduceLanes(VectorOperators.MAX); // exact in any order
-    for (int i = body; i < n; i++) {
-      x[xo + i] = bias == null ? x[xo + i] * scale : Math.fma(x[xo + i], scale, bias[bo + i]);
-      max = Math.max(max, x[xo + i]);
-    }
-    float[] lanes = new float[LANES];
-    for (int g = 0; g < LANES; g += L) {
-      FloatVector sum = set(0f);
-      for (int i = g; i < body; i += LANES) {
-        FloatVector e = VectorMath.exp(FloatVector.fromArray(S, x, xo + i).sub(max));
-        e.intoArray(x, xo + i);
-        sum = sum.add(e);
-      }
-      sum.intoArray(lanes, g);
-    }
-    for (int i = body; i < n; i++) {
-      float e = ScalarMath.exp(x[xo + i] - max);
-      x[xo + i] = e;
-      lanes[i - body] += e;
-    }
-    float inverse = 1f / ScalarMath.tree(lanes);
-    for (int i = 0; i < body; i += L) {
-      FloatVector.fromArray(S, x, xo + i).mul(inverse).intoArray(x, xo + i);
-    }
-    for (int i = body; i < n; i++) {
-      x[xo + i] *= inverse;
-    }
+  public void softmaxRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
+    VectorAttention.softmaxRows(a, u, i, rows, n, x, xo, ldx, statistics, so);
   }
 
   @Override
-  public void softmaxBackwardRow(float[] p, int po, int n, float scale, float[] dP, int dpo) {
-    int body = body(n);
-    float[] lanes = new float[LANES];
-    for (int g = 0; g < LANES; g += L) {
-      FloatVector sum = set(0f);
-      for (int i = g; i < body; i += LANES) {
-        sum = FloatVector.fromArray(S, p, po + i).fma(FloatVector.fromArray(S, dP, dpo + i), sum);
-      }
-      sum.intoArray(lanes, g);
-    }
-    for (int i = body; i < n; i++) {
-      lanes[i - body] = Math.fma(p[po + i], dP[dpo + i], lanes[i - body]);
-    }
-    float dot = ScalarMath.tree(lanes);
-    for (int i = 0; i < body; i += L) {
-      FloatVector d = FloatVector.fromArray(S, dP, dpo + i).sub(dot);
-      FloatVector.fromArray(S, p, po + i).mul(scale).mul(d).intoArray(dP, dpo + i);
-    }
-    for (int i = body; i < n; i++) {
-      dP[dpo + i] = scale * p[po + i] * (dP[dpo + i] - dot);
-    }
+  public void softmaxBackwardRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] statistics,
+      int so,
+      float[] dots,
+      int dto,
+      float[] x,
+      int xo,
+      float[] dP,
+      int dpo,
+      int ld) {
+    VectorAttention.softmaxBackwardRows(
+        a, u, i, rows, n, statistics, so, dots, dto, x, xo, dP, dpo, ld);
+  }
+
+  @Override
+  public void dotRows(
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] y,
+      int yo,
+      int ldy,
+      float[] dots,
+      int dto) {
+    VectorAttention.dotRows(rows, n, x, xo, ldx, y, yo, ldy, dots, dto);
+  }
+
+  @Override
+  public void scaleRows(
+      int rows, int n, float[] factors, int fo, int step, float[] x, int xo, int ldx) {
+    VectorAttention.scaleRows(rows, n, factors, fo, step, x, xo, ldx);
   }
 
   @Override

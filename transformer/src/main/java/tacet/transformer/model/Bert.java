@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import tacet.autograd.AttentionOps;
 import tacet.autograd.Ops;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
@@ -159,7 +160,8 @@ public final class Bert {
       Var k = key.forward(pass, x);
       Var v = value.forward(pass, x);
       float scale = (float) (1 / Math.sqrt((double) x.shape().last() / heads));
-      return Ops.attention(pass, q, k, v, heads, scale, keyBias, dropout);
+      return AttentionOps.attention(
+          pass, q, k, v, new AttentionOps.Attention(heads, scale, keyBias, false, null, dropout));
     }
 
     @Override
