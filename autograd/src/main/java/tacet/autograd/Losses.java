@@ -151,9 +151,7 @@ public final class Losses {
                         for (int j = 0; j < c; j++) {
                           int at = choices.at(i) + j * choices.stride;
                           double p =
-                              labels[i] == IGNORED
-                                  ? 0
-                                  : StrictMath.exp(data[at] - max[i]) / sum[i];
+                              labels[i] == IGNORED ? 0 : StrictMath.exp(data[at] - max[i]) / sum[i];
                           dX.data()[at] = (float) (factor * (p - (j == labels[i] ? 1 : 0)));
                         }
                       }

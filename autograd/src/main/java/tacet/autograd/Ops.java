@@ -443,29 +443,6 @@ public final class Ops {
         .done();
   }
 
-  // ------------------------------------------------------------------ selection
-
-  /** The first token of every example: [B, S, D] → [B, D]. */
-  public static Var firstToken(Pass pass, Var x) {
-    int b = x.shape().dim(0);
-    int stride = x.shape().dim(1) * x.shape().dim(2);
-    int d = x.shape().dim(2);
-    Tensor y = pass.take(Shape.of(b, d));
-    for (int i = 0; i < b; i++) {
-      System.arraycopy(x.value().data(), i * stride, y.data(), i * d, d);
-    }
-    return pass.record(y)
-        .from(
-            x,
-            (dY, dX) -> {
-              Arrays.fill(dX.data(), 0, dX.size(), 0f);
-              for (int i = 0; i < b; i++) {
-                System.arraycopy(dY.data(), i * d, dX.data(), i * stride, d);
-              }
-            })
-        .done();
-  }
-
   // ------------------------------------------------------------------ helpers
 
   static void copy(Pass pass, Tensor from, Tensor to) {

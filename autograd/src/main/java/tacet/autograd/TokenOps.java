@@ -95,8 +95,7 @@ public final class TokenOps {
     }
     Tensor y = pass.take(x.shape());
     for (int i = 0; i < b; i++) {
-      pass.kernels()
-          .add(x.value().data(), i * n, table.value().data(), 0, n, y.data(), i * n);
+      pass.kernels().add(x.value().data(), i * n, table.value().data(), 0, n, y.data(), i * n);
     }
     return pass.record(y)
         .from(x, (dY, dX) -> Ops.copy(pass, dY, dX))

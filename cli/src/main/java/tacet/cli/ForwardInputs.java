@@ -100,8 +100,7 @@ record ForwardInputs(Path file, SafeTensors in) {
       case "single_label_classification" -> Losses.crossEntropy(pass, logits, integers("labels"));
       case "multi_label_classification" ->
           Losses.binaryCrossEntropy(pass, logits, in.read("labels").toArray());
-      default ->
-          throw new UserException("config.json: problem_type \"" + kind + "\" is not known");
+      default -> throw new UserException("config.json: problem_type \"" + kind + "\" is not known");
     };
   }
 

@@ -3,8 +3,8 @@ package tacet.cli;
 import java.io.IOException;
 import picocli.CommandLine.Option;
 import tacet.transformer.Activation;
-import tacet.transformer.Surgery;
 import tacet.transformer.Part;
+import tacet.transformer.Surgery;
 import tacet.transformer.model.TextModels;
 
 /** Which model, and with which activation. */
@@ -19,7 +19,8 @@ final class ModelOptions {
   @Option(
       names = "--activation",
       paramLabel = "NAME",
-      description = "Put this activation in the place of the model's: relu, gelu, gelu_new or silu.")
+      description =
+          "Put this activation in the place of the model's: relu, gelu, gelu_new or silu.")
   private String activation;
 
   private ModelOptions() {}

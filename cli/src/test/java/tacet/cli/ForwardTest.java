@@ -23,6 +23,12 @@ class ForwardTest {
   private static final double VALUES = 1e-4;
   private static final double GRADIENTS = 1e-3;
 
+  /**
+   * With ε = 1e-7 the l0 surrogate climbs from 0 to 1 within 1e-3 of zero and turns rounding into
+   * gradients: PyTorch in float32 is 1e-3 away from itself in double there.
+   */
+  private static final double STEEP_GRADIENTS = 5e-3;
+
   /** Below this a gradient is zero up to rounding: that of a key's bias is, by algebra. */
   private static final double NOISE = 1e-6;
 
@@ -89,15 +95,29 @@ class ForwardTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"bert-relu", "bert-regression", "deft-bert-tanh"})
+  @ValueSource(
+      strings = {
+        "bert-relu",
+        "bert-regression",
+        "roberta-gelu",
+        "gpt2-cls",
+        "gpt2-lm",
+        "opt-lm",
+        "opt350-cls",
+        "vit",
+        "deft-bert-tanh",
+        "deft-roberta-l0",
+        "deft-roberta-l0-paper"
+      })
   void agreesWithTheSharedGoldens(String name) throws Exception {
     Path shared = Cli.shared("golden");
     assumeTrue(shared != null, "the shared golden files are not here");
     Path dir = shared.resolve(name);
     Path args = dir.resolve("args.txt");
     Object[] more = Files.exists(args) ? Files.readString(args).strip().split(" ") : new Object[0];
-    int compared = compare(dir.resolve("expected.safetensors"), forward(dir, more), GRADIENTS);
-    assertThat(compared).isGreaterThan(15);
+    double gradients = name.endsWith("-paper") ? STEEP_GRADIENTS : GRADIENTS;
+    int compared = compare(dir.resolve("expected.safetensors"), forward(dir, more), gradients);
+    assertThat(compared).isGreaterThan(25);
   }
 
   @Test

@@ -9,6 +9,7 @@ import java.util.Map;
 import tacet.autograd.AttentionOps;
 import tacet.autograd.Ops;
 import tacet.autograd.Pass;
+import tacet.autograd.TokenOps;
 import tacet.autograd.Var;
 import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
@@ -18,7 +19,6 @@ import tacet.transformer.Batch;
 import tacet.transformer.Embedding;
 import tacet.transformer.Layer;
 import tacet.transformer.LayerNorm;
-import tacet.transformer.Linear;
 import tacet.transformer.Part;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
@@ -247,7 +247,8 @@ public final class Bert {
   /** tanh(dense(first token)). */
   public record Pooler(Layer dense) implements Part {
     Var forward(Pass pass, Var x) {
-      return Ops.tanh(pass, dense.forward(pass, Ops.firstToken(pass, x)));
+      Var first = TokenOps.pick(pass, x, new int[x.shape().dim(0)]); // [B, D]
+      return Ops.tanh(pass, dense.forward(pass, first));
     }
 
     @Override
@@ -325,8 +326,7 @@ public final class Bert {
   }
 
   /** The same blocks for BERT and RoBERTa. */
-  static Model model(Config c, Loader load, Positions positions, Pooler pooler)
-      throws IOException {
+  static Model model(Config c, Loader load, Positions positions, Pooler pooler) throws IOException {
     int d = c.hiddenSize;
     Embeddings embeddings =
         new Embeddings(

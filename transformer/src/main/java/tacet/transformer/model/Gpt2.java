@@ -126,7 +126,7 @@ public final class Gpt2 {
               TokenOps.columns(pass, qkv, 0, d),
               TokenOps.columns(pass, qkv, d, d),
               TokenOps.columns(pass, qkv, 2 * d, d),
-              new tacet.autograd.Attention(heads, scale, keyBias, true, null, attentionDropout));
+              new AttentionOps.Attention(heads, scale, keyBias, true, null, attentionDropout));
       return Ops.dropout(pass, c_proj.forward(pass, y), residualDropout);
     }
 
@@ -159,14 +159,14 @@ public final class Gpt2 {
   public record Block(Layer ln_1, Attention attn, Layer ln_2, Mlp mlp) implements Part {
     Var forward(Pass pass, Var x, float[] keyBias) {
       Var a =
-          pass.scope(
-              () -> Ops.add(pass, attn.forward(pass, ln_1.forward(pass, x), keyBias), x));
+          pass.scope(() -> Ops.add(pass, attn.forward(pass, ln_1.forward(pass, x), keyBias), x));
       return Ops.add(pass, mlp.forward(pass, ln_2.forward(pass, a)), a);
     }
 
     @Override
     public Block rebuild(Surgery s) {
-      return new Block(s.at("ln_1", ln_1), s.at("attn", attn), s.at("ln_2", ln_2), s.at("mlp", mlp));
+      return new Block(
+          s.at("ln_1", ln_1), s.at("attn", attn), s.at("ln_2", ln_2), s.at("mlp", mlp));
     }
   }
 
@@ -290,8 +290,7 @@ public final class Gpt2 {
             Activation.of(c.activation),
             load.conv1d("mlp.c_proj", c.inner, d),
             c.residualDropout);
-    return new Block(
-        load.norm("ln_1", d, c.eps), attention, load.norm("ln_2", d, c.eps), mlp);
+    return new Block(load.norm("ln_1", d, c.eps), attention, load.norm("ln_2", d, c.eps), mlp);
   }
 
   /** The language model of a checkpoint, frozen. */
@@ -313,8 +312,7 @@ public final class Gpt2 {
    */
   public static Classifier classifier(Config c, Weights w, int labels, long seed)
       throws IOException {
-    Linear score =
-        new Loader(w).head("score", c.width, labels, false, c.initializerRange, seed);
+    Linear score = new Loader(w).head("score", c.width, labels, false, c.initializerRange, seed);
     return new Classifier(model(c, w), score, c.padId);
   }
 }

@@ -3,7 +3,6 @@ package tacet.transformer.model;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import tacet.autograd.Attention;
 import tacet.autograd.AttentionOps;
 import tacet.autograd.Ops;
 import tacet.autograd.Pass;
@@ -124,7 +123,7 @@ public final class Opt {
               q_proj.forward(pass, x),
               k_proj.forward(pass, x),
               v_proj.forward(pass, x),
-              new Attention(heads, scale, keyBias, true, null, dropout));
+              new AttentionOps.Attention(heads, scale, keyBias, true, null, dropout));
       return out_proj.forward(pass, y);
     }
 

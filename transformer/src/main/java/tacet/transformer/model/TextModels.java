@@ -161,8 +161,7 @@ public final class TextModels {
   }
 
   /** The question answering model of an encoder; a head that the file lacks is new. */
-  public static Classifier questionAnswering(Checkpoint checkpoint, long seed)
-      throws IOException {
+  public static Classifier questionAnswering(Checkpoint checkpoint, long seed) throws IOException {
     Json config = checkpoint.config();
     Weights w = checkpoint.weights();
     w.ignore("cls.", "lm_head.", "classifier.", "pooler.", "bert.pooler.", "roberta.pooler.");
@@ -172,7 +171,9 @@ public final class TextModels {
           case "roberta" -> Roberta.questionAnswering(Bert.Config.of(config), w, seed);
           default ->
               throw config.error(
-                  "question answering with a " + type(config) + " is not supported; use an encoder");
+                  "question answering with a "
+                      + type(config)
+                      + " is not supported; use an encoder");
         };
     w.finish();
     return new Classifier(model, "qa_outputs", newModules(w));

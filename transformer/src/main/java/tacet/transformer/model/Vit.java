@@ -244,9 +244,7 @@ public final class Vit {
     Var forward(Pass pass, Var x) {
       Var a =
           pass.scope(
-              () ->
-                  Ops.add(
-                      pass, attention.forward(pass, layernorm_before.forward(pass, x)), x));
+              () -> Ops.add(pass, attention.forward(pass, layernorm_before.forward(pass, x)), x));
       Var h = intermediate.forward(pass, layernorm_after.forward(pass, a)); // [B, S, F]
       return Ops.add(pass, output.forward(pass, h), a);
     }
@@ -357,10 +355,7 @@ public final class Vit {
       blocks.add(block(c, load.at("encoder.layer." + i)));
     }
     return new Model(
-        embeddings,
-        new Encoder(List.copyOf(blocks)),
-        load.norm("layernorm", d, c.layerNormEps),
-        c);
+        embeddings, new Encoder(List.copyOf(blocks)), load.norm("layernorm", d, c.layerNormEps), c);
   }
 
   private static Block block(Config c, Loader load) throws IOException {
