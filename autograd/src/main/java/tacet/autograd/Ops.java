@@ -407,16 +407,22 @@ public final class Ops {
 
   // ------------------------------------------------------------------ embedding
 
+  /** Rows of a table, all of them learnt; see the other method. */
+  public static Var embedding(Pass pass, Parameter table, int[] ids, Shape shape) {
+    return embedding(pass, table, ids, shape, -1);
+  }
+
   /**
    * Rows of a table: y[t] = table[ids[t]]; dTable[ids[t]] += dY[t].
    *
    * @param table [V, D]
    * @param ids one row number per token
    * @param shape of the tokens, [B, S]
+   * @param padding a row that gets no gradient, PyTorch's {@code padding_idx}; -1 for none
    * @return [B, S, D]
    * @throws IndexOutOfBoundsException if an id is not a row of the table
    */
-  public static Var embedding(Pass pass, Parameter table, int[] ids, Shape shape) {
+  public static Var embedding(Pass pass, Parameter table, int[] ids, Shape shape, int padding) {
     int vocabulary = table.value().shape().dim(0);
     int d = table.value().shape().last();
     for (int i = 0; i < shape.size(); i++) {
@@ -437,7 +443,9 @@ public final class Ops {
             (dY, dT) -> {
               Arrays.fill(dT.data(), 0, dT.size(), 0f);
               for (int t = 0; t < shape.size(); t++) {
-                pass.kernels().addRow(dY.data(), t * d, d, dT.data(), ids[t] * d);
+                if (ids[t] != padding) {
+                  pass.kernels().addRow(dY.data(), t * d, d, dT.data(), ids[t] * d);
+                }
               }
             })
         .done();

@@ -49,8 +49,15 @@ final class ForwardCommand implements Callable<Integer> {
   @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter in peft's format.")
   private Path adapter;
 
-  @Option(names = "--inputs", required = true, paramLabel = "F", description = "Tensors to read.")
+  @Option(names = "--inputs", paramLabel = "F", description = "Tensors to read.")
   private Path inputs;
+
+  @Option(
+      names = "--images",
+      split = ",",
+      paramLabel = "F",
+      description = "PNG or JPEG files, preprocessed as the model wants: in place of pixel_values.")
+  private List<Path> images = List.of();
 
   @Option(names = "--output", required = true, paramLabel = "F", description = "File to write.")
   private Path output;
@@ -71,13 +78,17 @@ final class ForwardCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     DensityLoss densityLoss = density.loss();
+    if (inputs == null && images.isEmpty()) {
+      throw common.usage("--inputs is missing, and so is --images");
+    }
     try (Engine engine = common.engine();
-        SafeTensors file = SafeTensors.open(inputs);
+        SafeTensors file = inputs == null ? null : SafeTensors.open(inputs);
         ModelSource source = model.open()) {
       ForwardInputs in = new ForwardInputs(inputs, file);
       SafeTensorsWriter writer = new SafeTensorsWriter();
       if (source.isImageModel()) {
-        run(engine, source, images(source, in.pixels()), in, densityLoss, writer);
+        Tensor pixels = images.isEmpty() ? in.pixels() : source.pixels(images);
+        run(engine, source, images(source, pixels), in, densityLoss, writer);
       } else {
         Batch batch = in.batch(source.hasTokenTypes());
         run(engine, source, texts(source, batch), in, densityLoss, writer);
@@ -172,7 +183,8 @@ final class ForwardCommand implements Callable<Integer> {
       if (!in.hasLabels(run.head)) {
         if (gradients) {
           throw new UserException(
-              inputs + ": --gradients needs labels in the inputs and a model with a head");
+              (inputs == null ? "--images" : inputs)
+                  + ": --gradients needs labels in the inputs and a model with a head");
         }
         return;
       }

@@ -16,12 +16,12 @@ import tacet.transformer.model.TextModels.Head;
 /**
  * The tensors of {@code tacet forward}, named as Hugging Face's models name their arguments.
  *
- * @param file for error messages
- * @param in the open file
+ * @param file for error messages; null without a file
+ * @param in the open file; null without a file
  */
 record ForwardInputs(Path file, SafeTensors in) {
   private boolean has(String name) {
-    return in.names().contains(name);
+    return in != null && in.names().contains(name);
   }
 
   private int[] integers(String name) throws IOException {
@@ -34,6 +34,11 @@ record ForwardInputs(Path file, SafeTensors in) {
    * @param types whether the model has token types at all
    */
   Batch batch(boolean types) throws IOException {
+    if (!has("input_ids")) {
+      throw new UserException(
+          (file == null ? "--inputs is missing: " : file + ": has no input_ids: ")
+              + "the model reads tokens");
+    }
     Shape shape = in.read("input_ids").shape();
     if (shape.rank() != 2) {
       throw new UserException(file + ": input_ids must be [batch, length], it is " + shape);
@@ -61,6 +66,9 @@ record ForwardInputs(Path file, SafeTensors in) {
 
   /** pixel_values, [B, channels, height, width]. */
   Tensor pixels() throws IOException {
+    if (!has("pixel_values")) {
+      throw new UserException(file + ": has no pixel_values, and the model sees images");
+    }
     return in.read("pixel_values");
   }
 

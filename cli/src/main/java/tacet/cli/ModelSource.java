@@ -5,10 +5,13 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import tacet.autograd.Parameter;
+import tacet.deft.Dataset;
+import tacet.deft.task.Example;
 import tacet.tensor.Tensor;
 import tacet.transformer.ImageModel;
 import tacet.transformer.Surgery;
@@ -17,6 +20,8 @@ import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.OnnxWeights;
 import tacet.transformer.checkpoint.Weights;
+import tacet.transformer.image.ImagePreprocessor;
+import tacet.transformer.image.RgbImage;
 import tacet.transformer.model.TextModels;
 import tacet.transformer.model.Vit;
 import tacet.transformer.text.Tokenizer;
@@ -38,6 +43,15 @@ final class ModelSource implements AutoCloseable {
        "type_vocab_size": 2, "layer_norm_eps": 1e-12, "initializer_range": 0.02,
        "pad_token_id": 0}
       """;
+
+  private static final List<String> TOKENIZER_FILES =
+      List.of(
+          "tokenizer.json",
+          "vocab.txt",
+          "vocab.json",
+          "merges.txt",
+          "tokenizer_config.json",
+          "special_tokens_map.json");
 
   private final String name;
   private final Checkpoint checkpoint;
@@ -86,6 +100,15 @@ final class ModelSource implements AutoCloseable {
     return Tokenizer.open(Path.of(name));
   }
 
+  /** Examples as the model reads them: cut to what it can see, filled with its padding token. */
+  Dataset dataset(List<Example> examples, int maxLength) throws IOException {
+    Tokenizer tokenizer = tokenizer();
+    Integer pad = tokenizer.padId();
+    int padId = checkpoint.config().intOr("pad_token_id", pad == null ? 0 : pad);
+    int longest = Math.min(maxLength, TextModels.longest(checkpoint.config()));
+    return Dataset.of(examples, tokenizer, longest, padId);
+  }
+
   private String type() throws IOException {
     return checkpoint.config().get("model_type").asString();
   }
@@ -124,9 +147,33 @@ final class ModelSource implements AutoCloseable {
     return TextModels.open(checkpoint);
   }
 
+  /** The layers that usually get LoRA: those of queries and values, as in peft. */
+  List<String> loraTargets() throws IOException {
+    return switch (type()) {
+      case "gpt2" -> List.of("c_attn");
+      case "opt" -> List.of("q_proj", "v_proj");
+      default -> List.of("query", "value");
+    };
+  }
+
   /** The image model with the head that the checkpoint has. */
   ImageModel imageModel() throws IOException {
     return Vit.open(checkpoint);
+  }
+
+  /** Images as the model's preprocessor_config.json wants them, or as most ViTs do. */
+  Tensor pixels(List<Path> files) throws IOException {
+    Path config = Path.of(name).resolve("preprocessor_config.json");
+    Vit.Config vit = Vit.Config.of(checkpoint.config());
+    ImagePreprocessor preprocessor =
+        Files.exists(config)
+            ? ImagePreprocessor.of(Json.read(config))
+            : ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
+    List<RgbImage> images = new ArrayList<>();
+    for (Path file : files) {
+      images.add(ImageFile.read(file));
+    }
+    return preprocessor.pixels(images);
   }
 
   /** Tokens of an image: its patches and one. */
@@ -160,20 +207,22 @@ final class ModelSource implements AutoCloseable {
   /** Writes a classifier as a Hugging Face directory with this model's configuration. */
   void save(Path dir, TextModel model, int labels, String activation) throws IOException {
     Map<String, Object> config = new LinkedHashMap<>(checkpoint.config().members());
-    config.put("architectures", List.of("BertForSequenceClassification"));
+    config.put("architectures", List.of(TextModels.classifierName(checkpoint.config())));
     Map<String, Object> names = new LinkedHashMap<>();
     for (int i = 0; i < labels; i++) {
       names.put(Integer.toString(i), "LABEL_" + i);
     }
     config.put("id2label", names);
     if (activation != null) {
-      config.put("hidden_act", activation);
+      config.put(
+          config.containsKey("activation_function") ? "activation_function" : "hidden_act",
+          activation);
     }
     Map<String, Tensor> tensors = new LinkedHashMap<>();
     Surgery.parameters(model).forEach((path, p) -> tensors.put(path, p.value()));
     Checkpoint.write(dir, Json.of(config), tensors);
     if (!name.equals(MINILM)) {
-      for (String file : new String[] {"tokenizer.json", "vocab.txt", "tokenizer_config.json"}) {
+      for (String file : TOKENIZER_FILES) {
         Path from = Path.of(name).resolve(file);
         if (Files.exists(from)) {
           Files.copy(from, dir.resolve(file), StandardCopyOption.REPLACE_EXISTING);

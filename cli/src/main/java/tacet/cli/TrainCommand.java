@@ -66,8 +66,9 @@ final class TrainCommand implements Callable<Integer> {
       names = "--targets",
       split = ",",
       paramLabel = "NAME",
-      description = "Linear layers that get LoRA, by name, or all-linear (query,value).")
-  private List<String> targets = List.of("query", "value");
+      description =
+          "Linear layers that get LoRA, by name, or all-linear (those of queries and values).")
+  private List<String> targets;
 
   @Mixin private DensityOptions density;
 
@@ -112,10 +113,11 @@ final class TrainCommand implements Callable<Integer> {
     Progress progress = common.progress();
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
+      targets = targets == null ? source.loraTargets() : targets;
       List<Example> examples = task.train().read();
       examples = examples.subList(0, Math.min(trainSamples, examples.size()));
-      Dataset train = Dataset.of(examples, source.tokenizer(), data.maxLength());
-      Dataset dev = Dataset.of(task.dev().read(), source.tokenizer(), data.maxLength());
+      Dataset train = source.dataset(examples, data.maxLength());
+      Dataset dev = source.dataset(task.dev().read(), data.maxLength());
       TextModels.Classifier loaded = model.classifier(source, task.outputs(), seed);
       TextModel base = loaded.model();
       Lora lora =

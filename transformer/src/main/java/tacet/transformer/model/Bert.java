@@ -81,22 +81,22 @@ public final class Bert {
       if (!position.equals("absolute")) {
         throw json.error("position_embedding_type \"" + position + "\" is not supported");
       }
-      int hidden = json.get("hidden_size").asInt();
-      int heads = json.get("num_attention_heads").asInt();
+      int hidden = Loader.count(json, "hidden_size");
+      int heads = Loader.count(json, "num_attention_heads");
       Loader.requireHeads(json, "hidden_size", hidden, heads);
       double dropout = json.doubleOr("hidden_dropout_prob", 0.1);
       return new Config(
-          json.get("vocab_size").asInt(),
+          Loader.count(json, "vocab_size"),
           hidden,
-          json.get("num_hidden_layers").asInt(),
+          Loader.layers(json, "num_hidden_layers", 12),
           heads,
-          json.get("intermediate_size").asInt(),
-          json.stringOr("hidden_act", "gelu"),
+          Loader.count(json, "intermediate_size"),
+          Loader.activation(json, "hidden_act", "gelu"),
           dropout,
           json.doubleOr("attention_probs_dropout_prob", 0.1),
           json.doubleOr("classifier_dropout", dropout),
-          json.intOr("max_position_embeddings", 512),
-          json.intOr("type_vocab_size", 2),
+          Loader.count(json, "max_position_embeddings", 512),
+          Loader.count(json, "type_vocab_size", 2),
           json.doubleOr("layer_norm_eps", 1e-12),
           json.doubleOr("initializer_range", 0.02),
           Loader.labels(json),
@@ -322,16 +322,21 @@ public final class Bert {
         w.has("pooler.dense.weight")
             ? new Pooler(load.linear("pooler.dense", c.hiddenSize, c.hiddenSize))
             : null;
-    return model(c, load, Positions::inOrder, pooler);
+    return model(c, load, Positions::inOrder, -1, pooler);
   }
 
-  /** The same blocks for BERT and RoBERTa. */
-  static Model model(Config c, Loader load, Positions positions, Pooler pooler) throws IOException {
+  /**
+   * The same blocks for BERT and RoBERTa.
+   *
+   * @param paddingPosition row of the position table that is not learnt; -1 for none
+   */
+  static Model model(Config c, Loader load, Positions positions, int paddingPosition, Pooler pooler)
+      throws IOException {
     int d = c.hiddenSize;
     Embeddings embeddings =
         new Embeddings(
-            load.embedding("embeddings.word_embeddings", c.vocabularySize, d),
-            load.embedding("embeddings.position_embeddings", c.positions, d),
+            load.embedding("embeddings.word_embeddings", c.vocabularySize, d, c.padId),
+            load.embedding("embeddings.position_embeddings", c.positions, d, paddingPosition),
             load.embedding("embeddings.token_type_embeddings", c.typeVocabularySize, d),
             load.norm("embeddings.LayerNorm", d, c.layerNormEps),
             c.hiddenDropout,
@@ -381,7 +386,7 @@ public final class Bert {
     int d = c.hiddenSize;
     Pooler pooler = new Pooler(load.head("pooler.dense", d, d, true, c.initializerRange, seed));
     return new Classifier(
-        model(c, load, Positions::inOrder, pooler),
+        model(c, load, Positions::inOrder, -1, pooler),
         load.head("classifier", d, labels, true, c.initializerRange, seed),
         c.classifierDropout);
   }
@@ -391,7 +396,7 @@ public final class Bert {
       throws IOException {
     Loader load = new Loader(w);
     return new QuestionAnswering(
-        model(c, load, Positions::inOrder, null),
+        model(c, load, Positions::inOrder, -1, null),
         load.head("qa_outputs", c.hiddenSize, 2, true, c.initializerRange, seed));
   }
 

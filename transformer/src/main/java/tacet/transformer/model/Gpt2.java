@@ -77,17 +77,17 @@ public final class Gpt2 {
       if (json.booleanOr("add_cross_attention", false)) {
         throw json.error("add_cross_attention is not supported");
       }
-      int width = json.intOr("n_embd", 768);
-      int heads = json.intOr("n_head", 12);
+      int width = Loader.count(json, "n_embd", 768);
+      int heads = Loader.count(json, "n_head", 12);
       Loader.requireHeads(json, "n_embd", width, heads);
       return new Config(
-          json.intOr("vocab_size", 50257),
-          json.intOr("n_positions", 1024),
+          Loader.count(json, "vocab_size", 50257),
+          Loader.count(json, "n_positions", 1024),
           width,
-          json.intOr("n_layer", 12),
+          Loader.layers(json, "n_layer", 12),
           heads,
-          json.intOr("n_inner", 4 * width),
-          json.stringOr("activation_function", "gelu_new"),
+          Loader.count(json, "n_inner", 4 * width),
+          Loader.activation(json, "activation_function", "gelu_new"),
           json.doubleOr("resid_pdrop", 0.1),
           json.doubleOr("embd_pdrop", 0.1),
           json.doubleOr("attn_pdrop", 0.1),

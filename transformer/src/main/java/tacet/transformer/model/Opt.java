@@ -84,19 +84,19 @@ public final class Opt {
       if (!json.booleanOr("layer_norm_elementwise_affine", true)) {
         throw json.error("layer norms without weights are not supported");
       }
-      int hidden = json.intOr("hidden_size", 768);
-      int heads = json.intOr("num_attention_heads", 12);
+      int hidden = Loader.count(json, "hidden_size", 768);
+      int heads = Loader.count(json, "num_attention_heads", 12);
       Loader.requireHeads(json, "hidden_size", hidden, heads);
       boolean before = json.booleanOr("do_layer_norm_before", true);
       return new Config(
-          json.intOr("vocab_size", 50272),
-          json.intOr("max_position_embeddings", 2048),
+          Loader.count(json, "vocab_size", 50272),
+          Loader.count(json, "max_position_embeddings", 2048),
           hidden,
-          json.intOr("word_embed_proj_dim", hidden),
-          json.intOr("num_hidden_layers", 12),
+          Loader.count(json, "word_embed_proj_dim", hidden),
+          Loader.layers(json, "num_hidden_layers", 12),
           heads,
-          json.intOr("ffn_dim", 3072),
-          json.stringOr("activation_function", "relu"),
+          Loader.count(json, "ffn_dim", 3072),
+          Loader.activation(json, "activation_function", "relu"),
           before,
           before && !json.booleanOr("_remove_final_layer_norm", false),
           json.booleanOr("enable_bias", true),
@@ -321,7 +321,7 @@ public final class Opt {
     }
     return new Model(
         new Decoder(
-            load.embedding("embed_tokens", c.vocabularySize, e),
+            load.embedding("embed_tokens", c.vocabularySize, e, c.padId),
             load.embedding("embed_positions", c.positions + POSITION_OFFSET, d),
             e == d ? null : load.linear("project_in", e, d, false),
             List.copyOf(blocks),

@@ -92,11 +92,11 @@ public final class Roberta {
         w.has("pooler.dense.weight")
             ? new Bert.Pooler(load.linear("pooler.dense", c.hiddenSize(), c.hiddenSize()))
             : null;
-    return Bert.model(c, load, batch -> positions(batch, c.padId()), pooler);
+    return Bert.model(c, load, batch -> positions(batch, c.padId()), c.padId(), pooler);
   }
 
   private static Bert.Model withoutPooler(Bert.Config c, Loader load) throws IOException {
-    return Bert.model(c, load, batch -> positions(batch, c.padId()), null);
+    return Bert.model(c, load, batch -> positions(batch, c.padId()), c.padId(), null);
   }
 
   /**

@@ -64,6 +64,29 @@ public final class TextModels {
     return Loader.labels(checkpoint.config());
   }
 
+  /** The longest sequence, in tokens, for which a model has positions. */
+  public static int longest(Json config) throws IOException {
+    return switch (type(config)) {
+      case "bert" -> Bert.Config.of(config).positions();
+      case "roberta" -> {
+        Bert.Config c = Bert.Config.of(config);
+        yield c.positions() - c.padId() - 1;
+      }
+      case "gpt2" -> Gpt2.Config.of(config).positions();
+      default -> Opt.Config.of(config).positions();
+    };
+  }
+
+  /** What Hugging Face calls the class of a sequence classifier with this configuration. */
+  public static String classifierName(Json config) throws IOException {
+    return switch (type(config)) {
+      case "bert" -> "BertForSequenceClassification";
+      case "roberta" -> "RobertaForSequenceClassification";
+      case "gpt2" -> "GPT2ForSequenceClassification";
+      default -> "OPTForSequenceClassification";
+    };
+  }
+
   /** Whether the checkpoint has the head of a classifier. */
   public static boolean hasClassifier(Checkpoint checkpoint) {
     return checkpoint.contains("classifier.weight")

@@ -74,17 +74,17 @@ public final class Vit {
       if (!type.equals("vit")) {
         throw json.error("model_type is \"" + type + "\", expected vit");
       }
-      int hidden = json.intOr("hidden_size", 768);
-      int heads = json.intOr("num_attention_heads", 12);
+      int hidden = Loader.count(json, "hidden_size", 768);
+      int heads = Loader.count(json, "num_attention_heads", 12);
       Loader.requireHeads(json, "hidden_size", hidden, heads);
       int[] image = pair(json, "image_size", 224);
       int[] patch = pair(json, "patch_size", 16);
       return new Config(
           hidden,
-          json.intOr("num_hidden_layers", 12),
+          Loader.layers(json, "num_hidden_layers", 12),
           heads,
-          json.intOr("intermediate_size", 3072),
-          json.stringOr("hidden_act", "gelu"),
+          Loader.count(json, "intermediate_size", 3072),
+          Loader.activation(json, "hidden_act", "gelu"),
           json.doubleOr("hidden_dropout_prob", 0),
           json.doubleOr("attention_probs_dropout_prob", 0),
           json.doubleOr("layer_norm_eps", 1e-12),
@@ -92,7 +92,7 @@ public final class Vit {
           image[1],
           patch[0],
           patch[1],
-          json.intOr("num_channels", 3),
+          Loader.count(json, "num_channels", 3),
           json.booleanOr("qkv_bias", true),
           json.doubleOr("initializer_range", 0.02),
           Loader.labels(json));
@@ -119,9 +119,10 @@ public final class Vit {
       return new int[] {height, width};
     }
 
-    /** P. */
+    /** P; negative where there are more than can be counted. */
     public int patches() {
-      return (imageHeight / patchHeight) * (imageWidth / patchWidth);
+      long patches = (long) (imageHeight / patchHeight) * (imageWidth / patchWidth);
+      return patches < Integer.MAX_VALUE ? (int) patches : -2;
     }
   }
 
