@@ -217,7 +217,7 @@ class ArchitecturesTest {
 
   /** Training with a new head, and the same score when the result is read from files again. */
   @ParameterizedTest
-  @CsvSource({"roberta-qa, full", "gpt2-bare, lora", "gpt2-bare, full", "opt-bf16, lora"})
+  @CsvSource({"roberta-qa, lora", "gpt2-bare, lora", "gpt2-bare, full", "opt-bf16, lora"})
   void gluesTasksTrainAndEvaluate(String name, String method) throws Exception {
     Path model = temp.resolve("model");
     Path data = Cli.tinyTask(temp.resolve("data"));
@@ -243,7 +243,7 @@ class ArchitecturesTest {
             "--batch",
             8,
             "--epochs",
-            10,
+            16,
             "--lr",
             "1e-2",
             "--surrogate",
