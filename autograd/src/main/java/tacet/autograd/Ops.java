@@ -2,10 +2,15 @@ package tacet.autograd;
 
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
+import tacet.tensor.Engine;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.MatMul;
+import tacet.tensor.kernel.PackedMatrix;
+import tacet.tensor.kernel.RightSide;
+import tacet.tensor.kernel.SparseMatMul;
+import tacet.tensor.kernel.SparseRows;
 
 /**
  * The operators: each computes its value and records, beside it, one vector-Jacobian product per
@@ -15,13 +20,17 @@ import tacet.tensor.kernel.MatMul;
  * by x is called dX.
  */
 public final class Ops {
+  /** Outputs below which a gradient costs less in all places than in the few that matter. */
+  private static final int SAMPLED_WIDTH = 64;
+
   private Ops() {}
 
   // ------------------------------------------------------------------ linear
 
   /**
    * y = x Wᵀ + b. When x is the result of an activation that counted its zeros, and few values are
-   * left, the product skips them (with the same result bit for bit).
+   * left, the product skips them (with the same result bit for bit), and so do the gradients: dX is
+   * made only where a ReLU spoke, dW only from those places.
    *
    * <p>dX = dY W, dW = dYᵀ X, db = Σ_t dY.
    *
@@ -32,30 +41,14 @@ public final class Ops {
    * @return [.., out]
    */
   public static Var linear(Pass pass, Var x, Parameter weight, Parameter bias) {
-    int in = x.shape().last();
     int out = weight.value().shape().dim(0);
-    requireWidth("linear", in, weight.value().size() / Math.max(1, out), weight);
-    int t = x.shape().rows();
-    Tensor y = pass.take(x.shape().withLast(out)); // (T, out)
-    float[] b = bias == null ? null : bias.value().data();
-    MatMul.product(
-        pass.engine(), x.value().data(), t, x.active(), weight.packedTransposed(), b, y.data());
-    return pass.record(y)
-        .from(
-            x,
-            (dY, dX) -> MatMul.dense(pass.engine(), dY.data(), t, weight.packed(), null, dX.data()))
-        .from(
-            weight,
-            (dY, dW) ->
-                MatMul.transposedProduct(
-                    pass.engine(), dY.data(), t, out, x.value().data(), in, dW.data()))
-        .from(bias, (dY, dB) -> columnSums(pass, dY, dB))
-        .done();
+    requireWidth("linear", x.shape().last(), weight.value().size() / Math.max(1, out), weight);
+    return product(pass, x, weight, bias, out, false);
   }
 
   /**
    * y = x W + b: {@link #linear} with a weight that lies the other way round, as GPT-2's files have
-   * it. Zeros of x are skipped in the same way.
+   * it. Zeros are skipped in the same way.
    *
    * <p>dX = dY Wᵀ, dW = Xᵀ dY, db = Σ_t dY.
    *
@@ -65,26 +58,88 @@ public final class Ops {
    * @return [.., out]
    */
   public static Var product(Pass pass, Var x, Parameter weight, Parameter bias) {
-    int in = x.shape().last();
     int out = weight.value().shape().last();
-    requireWidth("product", in, weight.value().shape().dim(0), weight);
+    requireWidth("product", x.shape().last(), weight.value().shape().dim(0), weight);
+    return product(pass, x, weight, bias, out, true);
+  }
+
+  /**
+   * Either of the two.
+   *
+   * @param inFirst whether the weight is [in, out]
+   */
+  private static Var product(
+      Pass pass, Var x, Parameter weight, Parameter bias, int out, boolean inFirst) {
+    Engine engine = pass.engine();
+    int in = x.shape().last();
     int t = x.shape().rows();
     Tensor y = pass.take(x.shape().withLast(out)); // (T, out)
     float[] b = bias == null ? null : bias.value().data();
-    MatMul.product(pass.engine(), x.value().data(), t, x.active(), weight.packed(), b, y.data());
+    RightSide forward = inFirst ? weight.plain() : weight.transposed(); // [in, out]
+    RightSide back = inFirst ? weight.transposed() : weight.plain(); // [out, in]
+    boolean skips = MatMul.skips(engine, t, x.active(), forward);
+    boolean sample = x.masked() && out >= SAMPLED_WIDTH;
+    if (skips) {
+      SparseMatMul.product(engine, pass.rows(x), forward.wide(), b, y.data());
+    } else {
+      MatMul.dense(engine, x.value().data(), t, forward.packed(), b, y.data());
+    }
     return pass.record(y)
         .from(
             x,
-            (dY, dX) ->
-                MatMul.dense(
-                    pass.engine(), dY.data(), t, weight.packedTransposed(), null, dX.data()))
+            (dY, dX) -> {
+              if (sample) { // the order of sums that the sampled product has
+                PackedMatrix lanes = inFirst ? weight.transposedByLanes() : weight.byLanes();
+                MatMul.denseByLanes(engine, dY.data(), t, lanes, dX.data());
+              } else {
+                MatMul.dense(engine, dY.data(), t, back.packed(), null, dX.data());
+              }
+            })
+        .sampled(
+            sample
+                ? (dY, dX) -> SparseMatMul.sampled(engine, dY.data(), forward.wide(), dX)
+                : null)
+        .skipping((dY, dX) -> SparseMatMul.product(engine, dY, back.wide(), null, dX.data()))
         .from(
             weight,
-            (dY, dW) ->
+            (dY, dW) -> {
+              if (skips) {
+                sparseGradient(pass, pass.rows(x), dY, !inFirst, dW);
+              } else if (inFirst) {
                 MatMul.transposedProduct(
-                    pass.engine(), x.value().data(), t, in, dY.data(), out, dW.data()))
+                    engine, x.value().data(), t, in, dY.data(), out, dW.data());
+              } else {
+                MatMul.transposedProduct(
+                    engine, dY.data(), t, out, x.value().data(), in, dW.data());
+              }
+            })
+        .skipping((dY, dW) -> sparseGradient(pass, dY, x.value(), inFirst, dW))
         .from(bias, (dY, dB) -> columnSums(pass, dY, dB))
+        .skipping((dY, dB) -> SparseMatMul.columnSums(dY, dB.data()))
         .done();
+  }
+
+  /** dW = Aᵀ B for a sparse A [T, m] and B [T, n]; its transpose [n, m] if {@code turn}. */
+  private static void sparseGradient(
+      Pass pass, SparseRows a, Tensor b, boolean turn, Tensor dW) {
+    Engine engine = pass.engine();
+    int m = a.columns();
+    int n = b.shape().last();
+    SparseRows columns = a.transposed(engine);
+    float[] product = turn ? engine.workspace().take(m * n) : dW.data();
+    SparseMatMul.gradient(engine, columns, b.data(), n, product);
+    columns.release(engine.workspace());
+    if (turn) {
+      engine
+          .workers()
+          .forEach(
+              m,
+              64,
+              (part, from, to) ->
+                  pass.kernels()
+                      .transpose(product, from * n, n, to - from, n, dW.data(), from, m));
+      engine.workspace().give(product);
+    }
   }
 
   /**
@@ -110,20 +165,27 @@ public final class Ops {
         pass,
         y.size(),
         (from, n) -> System.arraycopy(base.value().data(), from, y.data(), from, n));
-    MatMul.accumulate(pass.engine(), scaled.data(), t, weight.packedTransposed(), y.data());
+    Engine engine = pass.engine();
+    MatMul.accumulate(engine, scaled.data(), t, weight.transposed().packed(), y.data());
     return pass.record(y)
         .from(base, (dY, dX) -> copy(pass, dY, dX))
+        .alike(Ops::copyValues)
         .from(
             z,
             (dY, dZ) -> {
-              MatMul.dense(pass.engine(), dY.data(), t, weight.packed(), null, dZ.data());
+              MatMul.dense(engine, dY.data(), t, weight.plain().packed(), null, dZ.data());
+              kernels.scale(dZ.data(), 0, t * r, scale, dZ.data(), 0);
+            })
+        .skipping(
+            (dY, dZ) -> {
+              SparseMatMul.product(engine, dY, weight.plain().wide(), null, dZ.data());
               kernels.scale(dZ.data(), 0, t * r, scale, dZ.data(), 0);
             })
         .from(
             weight,
             (dY, dW) ->
-                MatMul.transposedProduct(
-                    pass.engine(), dY.data(), t, out, scaled.data(), r, dW.data()))
+                MatMul.transposedProduct(engine, dY.data(), t, out, scaled.data(), r, dW.data()))
+        .skipping((dY, dW) -> sparseGradient(engine, dY, scaled, dW))
         .done();
   }
 
@@ -138,7 +200,9 @@ public final class Ops {
             pass.kernels().add(x.value().data(), from, y.value().data(), from, n, z.data(), from));
     return pass.record(z)
         .from(x, (dZ, dX) -> copy(pass, dZ, dX))
+        .alike(Ops::copyValues)
         .from(y, (dZ, dY) -> copy(pass, dZ, dY))
+        .alike(Ops::copyValues)
         .done();
   }
 
@@ -164,13 +228,16 @@ public final class Ops {
   /** y = max(x, 0), counting what is left; dX = dY where y is positive. */
   public static Var relu(Pass pass, Var x) {
     Kernels kernels = pass.kernels();
-    return activation(pass, x, kernels::relu, kernels::reluBackward, true);
+    return activation(pass, x, kernels::relu, kernels::reluBackward, true)
+        .masked(true)
+        .alike(Ops::copyValues) // wherever y is not zero the derivative is 1
+        .done();
   }
 
   /** y = x Φ(x), the GELU with erf (Hendrycks and Gimpel 2016); dX = dY (Φ(x) + x φ(x)). */
   public static Var gelu(Pass pass, Var x) {
     Kernels kernels = pass.kernels();
-    return activation(pass, x, kernels::gelu, kernels::geluBackward, false);
+    return activation(pass, x, kernels::gelu, kernels::geluBackward, false).done();
   }
 
   /**
@@ -179,17 +246,17 @@ public final class Ops {
    */
   public static Var geluTanh(Pass pass, Var x) {
     Kernels kernels = pass.kernels();
-    return activation(pass, x, kernels::geluTanh, kernels::geluTanhBackward, false);
+    return activation(pass, x, kernels::geluTanh, kernels::geluTanhBackward, false).done();
   }
 
   /** y = x σ(x), SiLU; dX = dY (σ(x) + x σ'(x)). */
   public static Var silu(Pass pass, Var x) {
     Kernels kernels = pass.kernels();
-    return activation(pass, x, kernels::silu, kernels::siluBackward, false);
+    return activation(pass, x, kernels::silu, kernels::siluBackward, false).done();
   }
 
   /** The result counts its non-zeros, for the product that comes next. */
-  private static Var activation(
+  private static Pass.Recorder activation(
       Pass pass, Var x, Activation forward, Slope backward, boolean slopeFromResult) {
     Tensor y = pass.take(x.shape());
     float[] in = x.value().data();
@@ -205,8 +272,7 @@ public final class Ops {
                 Rows.forEach(
                     pass,
                     y.size(),
-                    (from, n) -> backward.run(dY.data(), from, at, from, n, dX.data(), from)))
-        .done();
+                    (from, n) -> backward.run(dY.data(), from, at, from, n, dX.data(), from)));
   }
 
   /** y = tanh(x); dX = dY (1 − y²). */
@@ -245,7 +311,9 @@ public final class Ops {
     // Zeros stay zeros: what is left of n active values is about (1 − p) n, at most n.
     return pass.record(y)
         .active(x.active())
+        .masked(x.masked())
         .from(x, (dY, dX) -> drop(pass, dY, key, threshold, scale, dX))
+        .alike((dY, dX) -> pass.kernels().scale(dY.value(), 0, dY.entries(), scale, dX.value(), 0))
         .done();
   }
 
@@ -452,6 +520,10 @@ public final class Ops {
   }
 
   // ------------------------------------------------------------------ helpers
+
+  private static void copyValues(SparseRows from, SparseRows to) {
+    System.arraycopy(from.value(), 0, to.value(), 0, from.entries());
+  }
 
   static void copy(Pass pass, Tensor from, Tensor to) {
     Rows.forEach(pass, to.size(), (i, n) -> System.arraycopy(from.data(), i, to.data(), i, n));
