@@ -96,9 +96,7 @@ public final class Ops {
               }
             })
         .sampled(
-            sample
-                ? (dY, dX) -> SparseMatMul.sampled(engine, dY.data(), forward.wide(), dX)
-                : null)
+            sample ? (dY, dX) -> SparseMatMul.sampled(engine, dY.data(), forward.wide(), dX) : null)
         .skipping((dY, dX) -> SparseMatMul.product(engine, dY, back.wide(), null, dX.data()))
         .from(
             weight,
@@ -120,8 +118,7 @@ public final class Ops {
   }
 
   /** dW = Aᵀ B for a sparse A [T, m] and B [T, n]; its transpose [n, m] if {@code turn}. */
-  private static void sparseGradient(
-      Pass pass, SparseRows a, Tensor b, boolean turn, Tensor dW) {
+  private static void sparseGradient(Pass pass, SparseRows a, Tensor b, boolean turn, Tensor dW) {
     Engine engine = pass.engine();
     int m = a.columns();
     int n = b.shape().last();
@@ -136,8 +133,7 @@ public final class Ops {
               m,
               64,
               (part, from, to) ->
-                  pass.kernels()
-                      .transpose(product, from * n, n, to - from, n, dW.data(), from, m));
+                  pass.kernels().transpose(product, from * n, n, to - from, n, dW.data(), from, m));
       engine.workspace().give(product);
     }
   }
@@ -185,7 +181,7 @@ public final class Ops {
             weight,
             (dY, dW) ->
                 MatMul.transposedProduct(engine, dY.data(), t, out, scaled.data(), r, dW.data()))
-        .skipping((dY, dW) -> sparseGradient(engine, dY, scaled, dW))
+        .skipping((dY, dW) -> sparseGradient(pass, dY, scaled, false, dW))
         .done();
   }
 

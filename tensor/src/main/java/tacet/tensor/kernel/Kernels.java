@@ -201,22 +201,22 @@ public interface Kernels {
   void reluBackward(float[] dY, int dyo, float[] y, int yo, int n, float[] dX, int dxo);
 
   /**
-   * y = x/2 · (1 + erf(x/√2)), the factor rounded to float as PyTorch does, so that y is exactly 0
-   * for x ≤ −5.54 or so. Returns how many results are not zero.
+   * y = x/2 · (1 + erf(x/√2)), absolute error below 5e-7. The factor is rounded to float as PyTorch
+   * does, so that y is exactly 0 for x ≤ −5.54 or so. Returns how many results are not zero.
    */
   int gelu(float[] x, int xo, int n, float[] y, int yo);
 
-  /** dX = dY · (Φ(x) + x φ(x)), the derivative of {@link #gelu}. */
+  /** dX = dY · (Φ(x) + x φ(x)), the derivative of {@link #gelu}, within 5e-7 · |dY|. */
   void geluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo);
 
   /**
    * y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), the form that checkpoints call {@code gelu_new}
-   * or {@code gelu_pytorch_tanh}; absolute error below 1e-6. The factor is rounded to float as
+   * or {@code gelu_pytorch_tanh}; absolute error below 5e-7. The factor is rounded to float as
    * PyTorch does, so that y is exactly 0 for x ≤ −5.16 or so. Returns how many results are not zero.
    */
   int geluTanh(float[] x, int xo, int n, float[] y, int yo);
 
-  /** dX = dY · g'(x), g being {@link #geluTanh}. */
+  /** dX = dY · g'(x), g being {@link #geluTanh}, within 5e-7 · |dY|. */
   void geluTanhBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo);
 
   /**
@@ -231,10 +231,10 @@ public interface Kernels {
   /** y = tanh(x), within 3 ulp. */
   void tanh(float[] x, int xo, int n, float[] y, int yo);
 
-  /** y = exp(x), within 2 ulp; 0 below −87.3. */
+  /** y = exp(x), within 2 ulp; 0 below −87.3, at most e^88.37. */
   void exp(float[] x, int xo, int n, float[] y, int yo);
 
-  /** y = erf(x), absolute error below 2e-7. */
+  /** y = erf(x), absolute error below 3e-7. */
   void erf(float[] x, int xo, int n, float[] y, int yo);
 
   // ------------------------------------------------------------------ rows

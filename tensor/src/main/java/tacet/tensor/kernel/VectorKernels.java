@@ -1,11 +1,11 @@
 package tacet.tensor.kernel;
 
+import static tacet.tensor.kernel.VectorMath.IOTA;
 import static tacet.tensor.kernel.VectorMath.L;
 import static tacet.tensor.kernel.VectorMath.S;
 import static tacet.tensor.kernel.VectorMath.SI;
 import static tacet.tensor.kernel.VectorMath.set;
 
-import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
@@ -14,15 +14,8 @@ import jdk.incubator.vector.VectorOperators;
 /**
  * The vector twin of {@link ScalarKernels}: same results, bit for bit. Each kernel is a loop over
  * whole vectors and a scalar tail.
- *
- * <p>Row reductions keep {@value Kernels#LANES} partial sums whatever the vector width: a 512-bit
- * vector holds them all, narrower ones take one slice of the lanes per pass over the row (the row is
- * in the first-level cache). {@code reduceLanes(ADD)} is not used, because its order, and so its
- * result, differs between interpreted and compiled code.
  */
 final class VectorKernels implements Kernels {
-  private static final IntVector IOTA = IntVector.zero(SI).addIndex(1);
-
   private VectorKernels() {}
 
   /** Called by name from the lookup. */
@@ -197,8 +190,9 @@ final class VectorKernels implements Kernels {
   public int relu(float[] x, int xo, int n, float[] y, int yo) {
     int active = 0;
     int i = 0;
-    for (; i + L <= n; i += L) {
-      FloatVector v = FloatVector.fromArray(S, x, xo + i).max(0f);
+    for (; i < S.loopBound(n); i += L) {
+      FloatVector v = FloatVector.fromArray(S, x, xo + i);
+      v = v.blend(0f, v.compare(VectorOperators.LE, 0f));
       v.intoArray(y, yo + i);
       active += v.compare(VectorOperators.NE, 0f).trueCount();
     }
@@ -213,7 +207,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void reluBackward(float[] dY, int dyo, float[] y, int yo, int n, float[] dX, int dxo) {
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       VectorMask<Float> on = FloatVector.fromArray(S, y, yo + i).compare(VectorOperators.GT, 0f);
       set(0f).blend(FloatVector.fromArray(S, dY, dyo + i), on).intoArray(dX, dxo + i);
     }
@@ -226,7 +220,7 @@ final class VectorKernels implements Kernels {
   public int gelu(float[] x, int xo, int n, float[] y, int yo) {
     int active = 0;
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       FloatVector v = VectorMath.gelu(FloatVector.fromArray(S, x, xo + i));
       v.intoArray(y, yo + i);
       active += v.compare(VectorOperators.NE, 0f).trueCount();
@@ -242,7 +236,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void geluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo) {
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       FloatVector d = VectorMath.geluDerivative(FloatVector.fromArray(S, x, xo + i));
       FloatVector.fromArray(S, dY, dyo + i).mul(d).intoArray(dX, dxo + i);
     }
@@ -255,7 +249,7 @@ final class VectorKernels implements Kernels {
   public int geluTanh(float[] x, int xo, int n, float[] y, int yo) {
     int active = 0;
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       FloatVector v = VectorMath.geluTanh(FloatVector.fromArray(S, x, xo + i));
       v.intoArray(y, yo + i);
       active += v.compare(VectorOperators.NE, 0f).trueCount();
@@ -271,7 +265,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void geluTanhBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo) {
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       FloatVector d = VectorMath.geluTanhDerivative(FloatVector.fromArray(S, x, xo + i));
       FloatVector.fromArray(S, dY, dyo + i).mul(d).intoArray(dX, dxo + i);
     }
@@ -284,7 +278,7 @@ final class VectorKernels implements Kernels {
   public int silu(float[] x, int xo, int n, float[] y, int yo) {
     int active = 0;
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       FloatVector v = VectorMath.silu(FloatVector.fromArray(S, x, xo + i));
       v.intoArray(y, yo + i);
       active += v.compare(VectorOperators.NE, 0f).trueCount();
@@ -300,7 +294,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void siluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo) {
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       FloatVector d = VectorMath.siluDerivative(FloatVector.fromArray(S, x, xo + i));
       FloatVector.fromArray(S, dY, dyo + i).mul(d).intoArray(dX, dxo + i);
     }
@@ -312,7 +306,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void tanh(float[] x, int xo, int n, float[] y, int yo) {
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       VectorMath.tanh(FloatVector.fromArray(S, x, xo + i)).intoArray(y, yo + i);
     }
     for (; i < n; i++) {
@@ -323,7 +317,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void exp(float[] x, int xo, int n, float[] y, int yo) {
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       VectorMath.exp(FloatVector.fromArray(S, x, xo + i)).intoArray(y, yo + i);
     }
     for (; i < n; i++) {
@@ -334,7 +328,7 @@ final class VectorKernels implements Kernels {
   @Override
   public void erf(float[] x, int xo, int n, float[] y, int yo) {
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       VectorMath.erf(FloatVector.fromArray(S, x, xo + i)).intoArray(y, yo + i);
     }
     for (; i < n; i++) {
@@ -343,11 +337,6 @@ final class VectorKernels implements Kernels {
   }
 
   // ------------------------------------------------------------------ rows
-
-  /** The part of a row that whole groups of 16 lanes cover. */
-  private static int body(int n) {
-    return n & -LANES;
-  }
 
   @Override
   public void softmaxRows(
@@ -417,45 +406,7 @@ final class VectorKernels implements Kernels {
       int yo,
       float[] statistics,
       int so) {
-    int body = body(n);
-    float[] lanes = new float[LANES];
-    for (int g = 0; g < LANES; g += L) {
-      FloatVector sum = set(0f);
-      for (int i = g; i < body; i += LANES) {
-        sum = sum.add(FloatVector.fromArray(S, x, xo + i));
-      }
-      sum.intoArray(lanes, g);
-    }
-    for (int i = body; i < n; i++) {
-      lanes[i - body] += x[xo + i];
-    }
-    float mean = ScalarMath.tree(lanes) / n;
-    Arrays.fill(lanes, 0f);
-    for (int g = 0; g < LANES; g += L) {
-      FloatVector sum = set(0f);
-      for (int i = g; i < body; i += LANES) {
-        FloatVector d = FloatVector.fromArray(S, x, xo + i).sub(mean);
-        sum = d.fma(d, sum);
-      }
-      sum.intoArray(lanes, g);
-    }
-    for (int i = body; i < n; i++) {
-      float d = x[xo + i] - mean;
-      lanes[i - body] = Math.fma(d, d, lanes[i - body]);
-    }
-    float rstd = (float) (1 / Math.sqrt(ScalarMath.tree(lanes) / n + (double) eps));
-    for (int i = 0; i < body; i += L) {
-      FloatVector.fromArray(S, x, xo + i)
-          .sub(mean)
-          .mul(rstd)
-          .fma(FloatVector.fromArray(S, gamma, i), FloatVector.fromArray(S, beta, i))
-          .intoArray(y, yo + i);
-    }
-    for (int i = body; i < n; i++) {
-      y[yo + i] = Math.fma((x[xo + i] - mean) * rstd, gamma[i], beta[i]);
-    }
-    statistics[so] = mean;
-    statistics[so + 1] = rstd;
+    VectorRows.layerNorm(x, xo, n, gamma, beta, eps, y, yo, statistics, so);
   }
 
   @Override
@@ -470,44 +421,7 @@ final class VectorKernels implements Kernels {
       int so,
       float[] dX,
       int dxo) {
-    float mean = statistics[so];
-    float rstd = statistics[so + 1];
-    int body = body(n);
-    float[] sums = new float[LANES];
-    float[] dots = new float[LANES];
-    for (int g = 0; g < LANES; g += L) {
-      FloatVector sum = set(0f);
-      FloatVector dot = set(0f);
-      for (int i = g; i < body; i += LANES) {
-        FloatVector d =
-            FloatVector.fromArray(S, dY, dyo + i).mul(FloatVector.fromArray(S, gamma, i));
-        sum = sum.add(d);
-        dot = d.fma(FloatVector.fromArray(S, x, xo + i).sub(mean).mul(rstd), dot);
-      }
-      sum.intoArray(sums, g);
-      dot.intoArray(dots, g);
-    }
-    for (int i = body; i < n; i++) {
-      float d = dY[dyo + i] * gamma[i];
-      sums[i - body] += d;
-      dots[i - body] = Math.fma(d, (x[xo + i] - mean) * rstd, dots[i - body]);
-    }
-    float a = ScalarMath.tree(sums) / n;
-    float b = -(ScalarMath.tree(dots) / n);
-    for (int i = 0; i < body; i += L) {
-      FloatVector d =
-          FloatVector.fromArray(S, dY, dyo + i).mul(FloatVector.fromArray(S, gamma, i)).sub(a);
-      FloatVector.fromArray(S, x, xo + i)
-          .sub(mean)
-          .mul(rstd)
-          .fma(set(b), d)
-          .mul(rstd)
-          .intoArray(dX, dxo + i);
-    }
-    for (int i = body; i < n; i++) {
-      float d = dY[dyo + i] * gamma[i] - a;
-      dX[dxo + i] = Math.fma((x[xo + i] - mean) * rstd, b, d) * rstd;
-    }
+    VectorRows.layerNormBackward(dY, dyo, x, xo, n, gamma, statistics, so, dX, dxo);
   }
 
   @Override
@@ -521,30 +435,7 @@ final class VectorKernels implements Kernels {
       int yo,
       float[] statistics,
       int so) {
-    int body = body(n);
-    float[] lanes = new float[LANES];
-    for (int g = 0; g < LANES; g += L) {
-      FloatVector sum = set(0f);
-      for (int i = g; i < body; i += LANES) {
-        FloatVector v = FloatVector.fromArray(S, x, xo + i);
-        sum = v.fma(v, sum);
-      }
-      sum.intoArray(lanes, g);
-    }
-    for (int i = body; i < n; i++) {
-      lanes[i - body] = Math.fma(x[xo + i], x[xo + i], lanes[i - body]);
-    }
-    float r = (float) (1 / Math.sqrt(ScalarMath.tree(lanes) / n + (double) eps));
-    for (int i = 0; i < body; i += L) {
-      FloatVector.fromArray(S, x, xo + i)
-          .mul(r)
-          .mul(FloatVector.fromArray(S, weight, i))
-          .intoArray(y, yo + i);
-    }
-    for (int i = body; i < n; i++) {
-      y[yo + i] = x[xo + i] * r * weight[i];
-    }
-    statistics[so] = r;
+    VectorRows.rmsNorm(x, xo, n, weight, eps, y, yo, statistics, so);
   }
 
   @Override
@@ -559,74 +450,27 @@ final class VectorKernels implements Kernels {
       int so,
       float[] dX,
       int dxo) {
-    float r = statistics[so];
-    int body = body(n);
-    float[] dots = new float[LANES];
-    for (int g = 0; g < LANES; g += L) {
-      FloatVector dot = set(0f);
-      for (int i = g; i < body; i += LANES) {
-        dot =
-            FloatVector.fromArray(S, dY, dyo + i)
-                .mul(FloatVector.fromArray(S, weight, i))
-                .fma(FloatVector.fromArray(S, x, xo + i).mul(r), dot);
-      }
-      dot.intoArray(dots, g);
-    }
-    for (int i = body; i < n; i++) {
-      dots[i - body] = Math.fma(dY[dyo + i] * weight[i], x[xo + i] * r, dots[i - body]);
-    }
-    float b = -(ScalarMath.tree(dots) / n);
-    for (int i = 0; i < body; i += L) {
-      FloatVector d =
-          FloatVector.fromArray(S, dY, dyo + i).mul(FloatVector.fromArray(S, weight, i));
-      FloatVector.fromArray(S, x, xo + i).mul(r).fma(set(b), d).mul(r).intoArray(dX, dxo + i);
-    }
-    for (int i = body; i < n; i++) {
-      dX[dxo + i] = Math.fma(x[xo + i] * r, b, dY[dyo + i] * weight[i]) * r;
-    }
+    VectorRows.rmsNormBackward(dY, dyo, x, xo, n, weight, statistics, so, dX, dxo);
   }
 
   @Override
   public void normWeightRow(
       float[] dY, int dyo, float[] x, int xo, int n, float mean, float r, float[] sums, int so) {
-    int i = 0;
-    for (; i + L <= n; i += L) {
-      FloatVector.fromArray(S, dY, dyo + i)
-          .fma(
-              FloatVector.fromArray(S, x, xo + i).sub(mean).mul(r),
-              FloatVector.fromArray(S, sums, so + i))
-          .intoArray(sums, so + i);
-    }
-    for (; i < n; i++) {
-      sums[so + i] = Math.fma(dY[dyo + i], (x[xo + i] - mean) * r, sums[so + i]);
-    }
+    VectorRows.normWeight(dY, dyo, x, xo, n, mean, r, sums, so);
   }
 
   // ------------------------------------------------------------------ density, dropout
 
   @Override
   public float densityRow(Surrogate s, float parameter, float[] x, int xo, int n) {
-    int body = body(n);
-    float[] lanes = new float[LANES];
-    for (int g = 0; g < LANES; g += L) {
-      FloatVector sum = set(0f);
-      for (int i = g; i < body; i += LANES) {
-        FloatVector v = FloatVector.fromArray(S, x, xo + i);
-        sum = sum.add(VectorMath.density(s, parameter, v));
-      }
-      sum.intoArray(lanes, g);
-    }
-    for (int i = body; i < n; i++) {
-      lanes[i - body] += ScalarMath.density(s, parameter, x[xo + i]);
-    }
-    return ScalarMath.tree(lanes);
+    return VectorRows.density(s, parameter, x, xo, n);
   }
 
   @Override
   public void densityBackward(
       Surrogate s, float parameter, float factor, float[] x, int xo, int n, float[] dX, int dxo) {
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       FloatVector v = FloatVector.fromArray(S, x, xo + i);
       VectorMath.densityDerivative(s, parameter, factor, v).intoArray(dX, dxo + i);
     }
@@ -639,7 +483,7 @@ final class VectorKernels implements Kernels {
   public int countAbove(float[] x, int xo, int n, float threshold) {
     int count = 0;
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       FloatVector v = FloatVector.fromArray(S, x, xo + i).abs();
       count += v.compare(VectorOperators.GT, threshold).trueCount();
     }
@@ -663,7 +507,7 @@ final class VectorKernels implements Kernels {
     int key0 = (int) key;
     int key1 = (int) (key >>> 32);
     int i = 0;
-    for (; i + L <= n; i += L) {
+    for (; i < S.loopBound(n); i += L) {
       IntVector h = VectorMath.hash24(IOTA.add(first + i), key0, key1);
       VectorMask<Float> drop = h.compare(VectorOperators.LT, threshold).cast(S);
       FloatVector.fromArray(S, x, xo + i).mul(scale).blend(0f, drop).intoArray(y, yo + i);

@@ -51,22 +51,22 @@ class ElementwiseTest {
   }
 
   @Test
-  void erfIsWithin2em7() {
+  void erfIsWithin3em7() {
     Map erf = (k, x, n, y) -> k.erf(x, 0, n, y, 0);
     assertThat(errors(erf, ElementwiseTest::erf, Samples.dense(-6, 6, 100_001))[0])
-        .isLessThan(2e-7);
+        .isLessThan(3e-7);
   }
 
   @Test
-  void geluIsWithin1em6AndItsDerivativeToo() {
+  void geluIsWithin5em7AndItsDerivativeToo() {
     Map gelu = (k, x, n, y) -> k.gelu(x, 0, n, y, 0);
     DoubleUnaryOperator exact = x -> x / 2 * (1 + erf(x / Math.sqrt(2)));
-    assertThat(errors(gelu, exact, Samples.dense(-9, 9, 100_001))[0]).isLessThan(1e-6);
+    assertThat(errors(gelu, exact, Samples.dense(-9, 9, 100_001))[0]).isLessThan(5e-7);
     float[] ones = Samples.dense(1, 1, 100_001);
     Map derivative = (k, x, n, y) -> k.geluBackward(ones, 0, x, 0, n, y, 0);
     DoubleUnaryOperator slope =
         x -> 0.5 * (1 + erf(x / Math.sqrt(2))) + x * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
-    assertThat(errors(derivative, slope, Samples.dense(-9, 9, 100_001))[0]).isLessThan(1e-6);
+    assertThat(errors(derivative, slope, Samples.dense(-9, 9, 100_001))[0]).isLessThan(5e-7);
   }
 
   /**
@@ -93,11 +93,11 @@ class ElementwiseTest {
   }
 
   @Test
-  void geluTanhIsWithin1em6AndItsDerivativeToo() {
+  void geluTanhIsWithin5em7AndItsDerivativeToo() {
     Map gelu = (k, x, n, y) -> k.geluTanh(x, 0, n, y, 0);
     double c = Math.sqrt(2 / Math.PI);
     DoubleUnaryOperator exact = x -> x / 2 * (1 + Math.tanh(c * (x + 0.044715 * x * x * x)));
-    assertThat(errors(gelu, exact, Samples.dense(-9, 9, 100_001))[0]).isLessThan(1e-6);
+    assertThat(errors(gelu, exact, Samples.dense(-9, 9, 100_001))[0]).isLessThan(5e-7);
     float[] ones = Samples.dense(1, 1, 100_001);
     Map derivative = (k, x, n, y) -> k.geluTanhBackward(ones, 0, x, 0, n, y, 0);
     DoubleUnaryOperator slope =
