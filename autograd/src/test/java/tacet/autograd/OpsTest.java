@@ -59,6 +59,40 @@ class OpsTest {
     }
   }
 
+  /** A weight [in, out], and one [out, C, p, q] that counts as [out, C·p·q]. */
+  @Test
+  void weightsInOtherForms() {
+    int t = 7;
+    int in = 12;
+    int out = 37;
+    Parameter x = random(1, t, in);
+    Parameter transposed = random(2, in, out);
+    Parameter kernel = random(3, out, 3, 2, 2);
+    Parameter b = random(4, out);
+    float[] target = target(t * out);
+    GradCheck.of(
+            ENGINE,
+            pass ->
+                Losses.meanSquaredError(
+                    pass, Ops.product(pass, use(pass, x), transposed, b), target))
+        .against(
+            in3 -> {
+              double[] w = new double[out * in];
+              for (int i = 0; i < w.length; i++) {
+                w[i] = in3.get(1)[i % in * out + i / in];
+              }
+              return mse(linear(List.of(in3.get(0), w, in3.get(2)), t, in, out), target);
+            },
+            x,
+            transposed,
+            b);
+    GradCheck.of(
+            ENGINE,
+            pass ->
+                Losses.meanSquaredError(pass, Ops.linear(pass, use(pass, x), kernel, b), target))
+        .against(in3 -> mse(linear(in3, t, in, out), target), x, kernel, b);
+  }
+
   private static double[] linear(List<double[]> in3, int t, int in, int out) {
     double[] y = new double[t * out];
     for (int i = 0; i < t; i++) {
@@ -274,40 +308,6 @@ class OpsTest {
           .isInstanceOf(IndexOutOfBoundsException.class)
           .hasMessageContaining("id 6");
     }
-  }
-
-  @Test
-  void selectionAndLosses() {
-    Parameter x = random(1, 4, 3, 5);
-    float[] target = target(20);
-    GradCheck.of(
-            ENGINE,
-            pass -> Losses.meanSquaredError(pass, Ops.firstToken(pass, use(pass, x)), target))
-        .against(
-            in -> {
-              double[] y = new double[20];
-              for (int i = 0; i < 20; i++) {
-                y[i] = in.get(0)[i / 5 * 15 + i % 5];
-              }
-              return mse(y, target);
-            },
-            x);
-    Parameter logits = random(2, 4, 3);
-    int[] labels = {2, 0, 1, 1};
-    GradCheck.of(ENGINE, pass -> Losses.crossEntropy(pass, use(pass, logits), labels))
-        .against(
-            in -> {
-              double loss = 0;
-              for (int i = 0; i < 4; i++) {
-                double sum = 0;
-                for (int j = 0; j < 3; j++) {
-                  sum += Math.exp(in.get(0)[i * 3 + j]);
-                }
-                loss += (Math.log(sum) - in.get(0)[i * 3 + labels[i]]) / 4;
-              }
-              return loss;
-            },
-            logits);
   }
 
   @Test
