@@ -2,6 +2,7 @@ package tacet.benchmarks;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,13 +13,13 @@ import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
 import tacet.deft.DensityLoss;
+import tacet.peft.AdapterFile;
 import tacet.peft.Lora;
 import tacet.peft.Targets;
 import tacet.tensor.Engine;
 import tacet.tensor.RandomStream;
 import tacet.tensor.Tensor;
 import tacet.transformer.Batch;
-import tacet.transformer.Linear;
 import tacet.transformer.Surgery;
 import tacet.transformer.Tap;
 import tacet.transformer.TextModel;
@@ -60,15 +61,24 @@ public final class MiniLm {
         "config");
   }
 
-  /** The real model, an encoder with GELU. */
-  public static TextModel real() throws IOException {
+  private static Checkpoint checkpoint(String activation) throws IOException {
     try (InputStream in = ClassLoader.getSystemResourceAsStream(ONNX)) {
       if (in == null) {
         throw new IOException(ONNX + " is not on the class path");
       }
-      return TextModels.encoder(
-          Checkpoint.of("minilm", config("gelu"), OnnxWeights.read(in, ONNX)));
+      return Checkpoint.of("minilm", config(activation), OnnxWeights.read(in, ONNX));
     }
+  }
+
+  /** The real model, an encoder with GELU. */
+  public static TextModel real() throws IOException {
+    return TextModels.encoder(checkpoint("gelu"));
+  }
+
+  /** The real model with ReLU and a head, tuned by the LoRA adapter in a folder, which is merged. */
+  static TextModel tuned(Path adapter) throws IOException {
+    TextModel base = TextModels.classifier(checkpoint("relu"), 2, 1).model();
+    return Lora.merge(AdapterFile.load(adapter, base).model());
   }
 
   /** A classifier of MiniLM's shape with ReLU, weights as a fresh BERT's: half of the neurons speak. */
@@ -76,52 +86,6 @@ public final class MiniLm {
     Map<String, Tensor> weights = Bert.initialWeights(Bert.Config.of(config("relu")), 1);
     return TextModels.classifier(Checkpoint.of("random minilm", config("relu"), weights), 2, 1)
         .model();
-  }
-
-  /**
-   * The model with the biases of its MLPs' first layers lowered, layer by layer, until the given
-   * share of neurons speaks on a batch: a stand-in for a model that DEFT has tuned.
-   */
-  static TextModel silenced(Engine engine, TextModel model, double density, Batch batch) {
-    TextModel result = model;
-    List<String> paths =
-        Surgery.parts(model).entrySet().stream()
-            .filter(
-                e -> e.getKey().endsWith("intermediate.dense") && e.getValue() instanceof Linear)
-            .map(Map.Entry::getKey)
-            .toList();
-    for (String path : paths) {
-      float shift = quantile(engine, result, path, 1 - density, batch);
-      result =
-          Surgery.replaceParameters(
-              result, (name, p) -> name.equals(path + ".bias") ? lowered(p, shift) : p);
-    }
-    return result;
-  }
-
-  private static Parameter lowered(Parameter bias, float by) {
-    Tensor b = bias.value().copy();
-    for (int i = 0; i < b.size(); i++) {
-      b.data()[i] -= by;
-    }
-    return Parameter.frozen(b);
-  }
-
-  /** The value below which the given share of a layer's results lies. */
-  private static float quantile(
-      Engine engine, TextModel model, String layer, double share, Batch batch) {
-    TextModel tapped =
-        Surgery.replace(
-            model,
-            (path, part) ->
-                path.equals(layer) && part instanceof Linear l ? new Tap(path, l) : part);
-    float[][] seen = new float[1][];
-    try (Pass pass = Pass.inference(engine)) {
-      pass.setObserver((name, v) -> seen[0] = Arrays.copyOf(v.value().data(), v.value().size()));
-      tapped.forward(pass, batch);
-    }
-    Arrays.sort(seen[0]);
-    return seen[0][(int) (share * (seen[0].length - 1))];
   }
 
   /** Share of neurons that speak on a batch. */

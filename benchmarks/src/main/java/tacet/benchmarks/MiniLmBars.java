@@ -253,15 +253,16 @@ public final class MiniLmBars {
 
   private void training(Map<String, Double> torch) throws IOException {
     Map<String, Double> own = own("training", TRAINING_THREADS);
+    String silent = "density " + Results.show(own.get("silent density"));
     Results.Table table =
         results.table(
             "LoRA training step on " + TRAINING_THREADS + " threads, ms",
             "B x S",
             OWN,
-            "density 4 %",
+            silent,
             TORCH,
             OWN + ", density loss",
-            "density 4 %, density loss",
+            silent + ", density loss",
             TORCH + ", density loss");
     for (int[] s : MiniLm.TRAINING) {
       String shape = MiniLm.name(s);
@@ -287,7 +288,7 @@ public final class MiniLmBars {
             0.5);
         results.atMost(
             5,
-            "LoRA step " + shape + ", density 4 %: time against PyTorch's",
+            "LoRA step " + shape + ", " + silent + ": time against PyTorch's",
             own.get("silent step " + shape) / other,
             0.35);
       }

@@ -4,11 +4,11 @@ import com.sun.management.ThreadMXBean;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import tacet.deft.DensityLoss;
 import tacet.deft.Padding;
-import tacet.peft.AdapterFile;
-import tacet.peft.Lora;
+import tacet.deft.SilentModel;
 import tacet.tensor.Engine;
 import tacet.tensor.kernel.Surrogate;
 import tacet.tensor.measure.Host;
@@ -48,58 +48,60 @@ public final class MiniLmOnce {
     }
   }
 
-  private Interleaved time(Runnable... jobs) {
-    Interleaved.Settings s = options.settings();
-    return Interleaved.of(
-        new Interleaved.Settings(s.rounds(), 2 * s.warmUpMillis(), s.roundMillis()), List.of(jobs));
-  }
-
   /** The real model, the random one, and a silent one with and without use of its zeros. */
   private void inference() throws IOException {
     TextModel real = MiniLm.real();
     TextModel random = MiniLm.random();
+    Batch large = MiniLm.batch(8, 128);
+    TextModel silent = silent(large);
+    Engine dense = engine.alwaysDense();
+    List<Runnable> jobs = new ArrayList<>();
     for (int[] shape : MiniLm.INFERENCE) {
       Batch batch = MiniLm.batch(shape[0], shape[1]);
-      Interleaved times =
-          time(() -> MiniLm.infer(engine, real, batch), () -> MiniLm.infer(engine, random, batch));
-      Child.print("real " + MiniLm.name(shape), times.millis(0));
-      Child.print("random " + MiniLm.name(shape), times.millis(1));
+      jobs.add(() -> MiniLm.infer(engine, real, batch));
+      jobs.add(() -> MiniLm.infer(engine, random, batch));
     }
-    Batch batch = MiniLm.batch(8, 128);
-    TextModel silent = silent(batch);
-    Engine dense = engine.alwaysDense();
-    Interleaved times =
-        time(() -> MiniLm.infer(dense, silent, batch), () -> MiniLm.infer(engine, silent, batch));
-    Child.print("silent density", MiniLm.density(engine, silent, batch));
-    Child.print("silent dense", times.millis(0));
-    Child.print("silent sparse", times.millis(1));
-    Child.print("silent ratio", 1 / times.ratio(0, 1));
+    jobs.add(() -> MiniLm.infer(dense, silent, large));
+    jobs.add(() -> MiniLm.infer(engine, silent, large));
+    Interleaved times = Interleaved.of(options.settings(), jobs);
+    int job = 0;
+    for (int[] shape : MiniLm.INFERENCE) {
+      Child.print("real " + MiniLm.name(shape), times.millis(job++));
+      Child.print("random " + MiniLm.name(shape), times.millis(job++));
+    }
+    Child.print("silent density", MiniLm.density(engine, silent, large));
+    Child.print("silent dense", times.millis(job));
+    Child.print("silent sparse", times.millis(job + 1));
+    Child.print("silent ratio", 1 / times.ratio(job, job + 1));
   }
 
   /** A model tuned by DEFT where one is given, else the random one with its biases lowered. */
   private TextModel silent(Batch batch) throws IOException {
     Path adapter = options.path("adapter");
     return adapter == null
-        ? MiniLm.silenced(engine, MiniLm.random(), SILENCE, batch)
-        : Lora.merge(AdapterFile.load(adapter, MiniLm.random()).model());
+        ? SilentModel.of(engine, MiniLm.random(), SILENCE, batch)
+        : MiniLm.tuned(adapter);
   }
 
   /** LoRA steps: as PyTorch's program does them, with the density loss, and on a silent model. */
   private void training() throws IOException {
     MiniLm.Training plain = new MiniLm.Training(MiniLm.random());
-    MiniLm.Training silent =
-        new MiniLm.Training(
-            MiniLm.silenced(engine, MiniLm.random(), SILENCE, MiniLm.batch(8, 128)));
+    Batch large = MiniLm.batch(8, 128);
+    TextModel quiet = silent(large);
+    Child.print("silent density", MiniLm.density(engine, quiet, large));
+    MiniLm.Training silent = new MiniLm.Training(quiet);
     DensityLoss density = new DensityLoss(Surrogate.TANH, 20, 1e-9, Padding.MASKED);
     List<int[]> shapes = List.of(MiniLm.TRAINING);
     for (int[] shape : options.quick() ? shapes.subList(0, 1) : shapes) {
       Batch batch = MiniLm.batch(shape[0], shape[1]);
       Interleaved times =
-          time(
-              () -> plain.step(engine, batch, null),
-              () -> plain.step(engine, batch, density),
-              () -> silent.step(engine, batch, null),
-              () -> silent.step(engine, batch, density));
+          Interleaved.of(
+              options.settings(),
+              List.of(
+                  () -> plain.step(engine, batch, null),
+                  () -> plain.step(engine, batch, density),
+                  () -> silent.step(engine, batch, null),
+                  () -> silent.step(engine, batch, density)));
       String name = MiniLm.name(shape);
       Child.print("step " + name, times.millis(0));
       Child.print("step with density loss " + name, times.millis(1));

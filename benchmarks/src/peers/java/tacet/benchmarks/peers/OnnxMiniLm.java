@@ -44,7 +44,7 @@ public final class OnnxMiniLm {
               inputs(environment, session, MiniLm.batch(shape[0], shape[1]));
           Interleaved times =
               Interleaved.of(
-                  new Interleaved.Settings(s.rounds(), 3 * s.warmUpMillis(), s.roundMillis()),
+                  new Interleaved.Settings(s.rounds(), 2 * s.warmUpMillis(), s.roundMillis()),
                   List.of(() -> run(session, inputs).close()));
           System.out.println("real " + MiniLm.name(shape) + "\t" + times.millis(0));
         }
