@@ -2,11 +2,14 @@ package tacet.autograd;
 
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
+import tacet.tensor.Engine;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.kernel.AttentionKernel;
 import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.MatMul;
+import tacet.tensor.kernel.SparseMatMul;
+import tacet.tensor.kernel.SparseRows;
 
 /**
  * The operators: each computes its value and records, beside it, one vector-Jacobian product per
@@ -16,13 +19,17 @@ import tacet.tensor.kernel.MatMul;
  * by x is called dX.
  */
 public final class Ops {
+  /** Outputs below which a gradient costs less in all places than in the few that matter. */
+  private static final int SAMPLED_WIDTH = 64;
+
   private Ops() {}
 
   // ------------------------------------------------------------------ linear
 
   /**
    * y = x Wᵀ + b. When x is the result of an activation that counted its zeros, and few values are
-   * left, the product skips them (with the same result bit for bit).
+   * left, the product skips them (with the same result bit for bit), and so do the gradients: dX is
+   * made only where a ReLU spoke, dW only from those places.
    *
    * <p>dX = dY W, dW = dYᵀ X, db = Σ_t dY.
    *
@@ -35,22 +42,74 @@ public final class Ops {
     int in = x.shape().last();
     int out = weight.value().shape().dim(0);
     requireWidth("linear", in, weight.value().shape().last(), weight);
+    Engine engine = pass.engine();
     int t = x.shape().rows();
     Tensor y = pass.take(x.shape().withLast(out)); // (T, out)
     float[] b = bias == null ? null : bias.value().data();
-    MatMul.product(
-        pass.engine(), x.value().data(), t, x.active(), weight.packedTransposed(), b, y.data());
+    boolean skips = MatMul.skips(engine, t, x.active(), weight.transposed());
+    boolean sample = x.masked() && out >= SAMPLED_WIDTH;
+    if (skips) {
+      SparseMatMul.product(engine, pass.rows(x), weight.transposed().wide(), b, y.data());
+    } else {
+      MatMul.dense(engine, x.value().data(), t, weight.transposed().packed(), b, y.data());
+    }
     return pass.record(y)
         .from(
             x,
-            (dY, dX) -> MatMul.dense(pass.engine(), dY.data(), t, weight.packed(), null, dX.data()))
+            (dY, dX) -> {
+              if (sample) { // the order of sums that the sampled product has
+                MatMul.denseByLanes(engine, dY.data(), t, weight.byLanes(), dX.data());
+              } else {
+                MatMul.dense(engine, dY.data(), t, weight.plain().packed(), null, dX.data());
+              }
+            })
+        .sampled(
+            sample
+                ? (dY, dX) ->
+                    SparseMatMul.sampled(engine, dY.data(), weight.transposed().wide(), dX)
+                : null)
+        .skipping(
+            (dY, dX) -> SparseMatMul.product(engine, dY, weight.plain().wide(), null, dX.data()))
         .from(
             weight,
-            (dY, dW) ->
+            (dY, dW) -> {
+              if (skips) { // dW = (Xᵀ dY)ᵀ
+                sparseGradient(pass, pass.rows(x), dY, out, dW);
+              } else {
                 MatMul.transposedProduct(
-                    pass.engine(), dY.data(), t, out, x.value().data(), in, dW.data()))
+                    engine, dY.data(), t, out, x.value().data(), in, dW.data());
+              }
+            })
+        .skipping((dY, dW) -> sparseGradient(engine, dY, x.value(), dW))
         .from(bias, (dY, dB) -> columnSums(pass, dY, dB))
+        .skipping((dY, dB) -> SparseMatMul.columnSums(dY, dB.data()))
         .done();
+  }
+
+  /** dW[out,in] = dYᵀ X for a sparse dY. */
+  private static void sparseGradient(Engine engine, SparseRows dY, Tensor x, Tensor dW) {
+    SparseRows turned = dY.transposed(engine);
+    SparseMatMul.gradient(engine, turned, x.data(), x.shape().last(), dW.data());
+    turned.release(engine.workspace());
+  }
+
+  /** dW[out,in] = (Xᵀ dY)ᵀ for a sparse X. */
+  private static void sparseGradient(Pass pass, SparseRows x, Tensor dY, int out, Tensor dW) {
+    Engine engine = pass.engine();
+    int in = x.columns();
+    float[] turned = engine.workspace().take(in * out);
+    SparseRows rows = x.transposed(engine);
+    SparseMatMul.gradient(engine, rows, dY.data(), out, turned);
+    rows.release(engine.workspace());
+    engine
+        .workers()
+        .forEach(
+            in,
+            64,
+            (part, from, to) ->
+                pass.kernels()
+                    .transpose(turned, from * out, out, to - from, out, dW.data(), from, in));
+    engine.workspace().give(turned);
   }
 
   /**
@@ -76,20 +135,27 @@ public final class Ops {
         pass,
         y.size(),
         (from, n) -> System.arraycopy(base.value().data(), from, y.data(), from, n));
-    MatMul.accumulate(pass.engine(), scaled.data(), t, weight.packedTransposed(), y.data());
+    Engine engine = pass.engine();
+    MatMul.accumulate(engine, scaled.data(), t, weight.transposed().packed(), y.data());
     return pass.record(y)
         .from(base, (dY, dX) -> copy(pass, dY, dX))
+        .alike(Ops::copyValues)
         .from(
             z,
             (dY, dZ) -> {
-              MatMul.dense(pass.engine(), dY.data(), t, weight.packed(), null, dZ.data());
+              MatMul.dense(engine, dY.data(), t, weight.plain().packed(), null, dZ.data());
+              kernels.scale(dZ.data(), 0, t * r, scale, dZ.data(), 0);
+            })
+        .skipping(
+            (dY, dZ) -> {
+              SparseMatMul.product(engine, dY, weight.plain().wide(), null, dZ.data());
               kernels.scale(dZ.data(), 0, t * r, scale, dZ.data(), 0);
             })
         .from(
             weight,
             (dY, dW) ->
-                MatMul.transposedProduct(
-                    pass.engine(), dY.data(), t, out, scaled.data(), r, dW.data()))
+                MatMul.transposedProduct(engine, dY.data(), t, out, scaled.data(), r, dW.data()))
+        .skipping((dY, dW) -> sparseGradient(engine, dY, scaled, dW))
         .done();
   }
 
@@ -104,7 +170,9 @@ public final class Ops {
             pass.kernels().add(x.value().data(), from, y.value().data(), from, n, z.data(), from));
     return pass.record(z)
         .from(x, (dZ, dX) -> copy(pass, dZ, dX))
+        .alike(Ops::copyValues)
         .from(y, (dZ, dY) -> copy(pass, dZ, dY))
+        .alike(Ops::copyValues)
         .done();
   }
 
@@ -128,6 +196,7 @@ public final class Ops {
             active.addAndGet(pass.kernels().relu(x.value().data(), from, n, y.data(), from)));
     return pass.record(y)
         .active(active.get())
+        .masked(true)
         .from(
             x,
             (dY, dX) ->
@@ -137,6 +206,7 @@ public final class Ops {
                     (from, n) ->
                         pass.kernels()
                             .reluBackward(dY.data(), from, y.data(), from, n, dX.data(), from)))
+        .alike(Ops::copyValues) // wherever y is not zero the derivative is 1
         .done();
   }
 
@@ -200,7 +270,9 @@ public final class Ops {
     // Zeros stay zeros: what is left of n active values is about (1 − p) n, at most n.
     return pass.record(y)
         .active(x.active())
+        .masked(x.masked())
         .from(x, (dY, dX) -> drop(pass, dY, key, threshold, scale, dX))
+        .alike((dY, dX) -> pass.kernels().scale(dY.value(), 0, dY.entries(), scale, dX.value(), 0))
         .done();
   }
 
@@ -426,6 +498,10 @@ public final class Ops {
   }
 
   // ------------------------------------------------------------------ helpers
+
+  private static void copyValues(SparseRows from, SparseRows to) {
+    System.arraycopy(from.value(), 0, to.value(), 0, from.entries());
+  }
 
   static void copy(Pass pass, Tensor from, Tensor to) {
     Rows.forEach(pass, to.size(), (i, n) -> System.arraycopy(from.data(), i, to.data(), i, n));

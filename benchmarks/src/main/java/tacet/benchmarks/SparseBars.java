@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 import tacet.tensor.Engine;
 import tacet.tensor.kernel.MatMul;
-import tacet.tensor.kernel.PackedMatrix;
+import tacet.tensor.kernel.RightSide;
 import tacet.tensor.measure.Interleaved;
 
 /**
@@ -101,7 +101,7 @@ public final class SparseBars {
             "MKL sparse",
             "MKL dense");
     float[] w = Samples.uniform(f * d, 2);
-    PackedMatrix b = PackedMatrix.of(w, f, d);
+    RightSide b = RightSide.of(w, f, d);
     double[] speedUps = new double[DENSITIES.length];
     for (int i = 0; i < DENSITIES.length; i++) {
       double density = DENSITIES[i];
@@ -111,8 +111,8 @@ public final class SparseBars {
       float[] sparse = new float[TOKENS * d];
       float[] chosen = new float[TOKENS * d];
       List<Runnable> jobs = new ArrayList<>();
-      jobs.add(() -> MatMul.dense(engine, h, TOKENS, b, null, dense));
-      jobs.add(() -> MatMul.sparse(engine, h, TOKENS, b, null, sparse));
+      jobs.add(() -> MatMul.dense(engine, h, TOKENS, b.packed(), null, dense));
+      jobs.add(() -> Own.sparse(engine, h, TOKENS, active, b, sparse));
       jobs.add(() -> MatMul.product(engine, h, TOKENS, active, b, null, chosen));
       List<Peer.Operation> operations = new ArrayList<>();
       if (mkl != null) {
@@ -167,9 +167,9 @@ public final class SparseBars {
             "speed-up",
             "chosen",
             "against dense");
-    PackedMatrix[] b = new PackedMatrix[matrices];
+    RightSide[] b = new RightSide[matrices];
     for (int i = 0; i < matrices; i++) {
-      b[i] = PackedMatrix.of(Samples.uniform(f * d, i), f, d);
+      b[i] = RightSide.of(Samples.uniform(f * d, i), f, d);
     }
     double[] speedUps = new double[DENSITIES.length];
     for (int i = 0; i < DENSITIES.length; i++) {
@@ -188,11 +188,12 @@ public final class SparseBars {
               List.of(
                   () -> {
                     int t = turn[0]++;
-                    MatMul.dense(engine, h[t % COLD_ROWS], 1, b[t % matrices], null, y);
+                    MatMul.dense(engine, h[t % COLD_ROWS], 1, b[t % matrices].packed(), null, y);
                   },
                   () -> {
                     int t = turn[1]++;
-                    MatMul.sparse(engine, h[t % COLD_ROWS], 1, b[t % matrices], null, y);
+                    int r = t % COLD_ROWS;
+                    Own.sparse(engine, h[r], 1, active[r], b[t % matrices], y);
                   },
                   () -> {
                     int t = turn[2]++;

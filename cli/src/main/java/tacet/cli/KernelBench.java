@@ -8,7 +8,7 @@ import tacet.tensor.Engine;
 import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
 import tacet.tensor.kernel.MatMul;
-import tacet.tensor.kernel.PackedMatrix;
+import tacet.tensor.kernel.RightSide;
 import tacet.tensor.kernel.Roofline;
 import tacet.tensor.measure.Interleaved;
 
@@ -38,10 +38,10 @@ record KernelBench(List<Dense> dense, List<Sparse> sparse) {
       String shape = TOKENS + "x" + d + "x" + f;
       float[] x = RandomStream.of(1, "x", 0).uniform(Shape.of(TOKENS, f), 1).data();
       float[] w = RandomStream.of(1, "w", 0).uniform(Shape.of(f, d), 1).data();
-      PackedMatrix b = PackedMatrix.of(w, f, d);
+      RightSide b = RightSide.of(w, f, d);
       float[] y = new float[TOKENS * d];
       List<Runnable> jobs = new ArrayList<>();
-      jobs.add(() -> MatMul.dense(engine, x, TOKENS, b, null, y));
+      jobs.add(() -> MatMul.dense(engine, x, TOKENS, b.packed(), null, y));
       for (double density : DENSITIES) {
         float[] h = x.clone();
         long active = silence(h, density);

@@ -12,9 +12,10 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
+import tacet.benchmarks.Own;
 import tacet.benchmarks.Samples;
 import tacet.tensor.kernel.MatMul;
-import tacet.tensor.kernel.PackedMatrix;
+import tacet.tensor.kernel.RightSide;
 
 /** The activation-sparse product over densities, beside the dense one. */
 @BenchmarkMode(Mode.AverageTime)
@@ -35,7 +36,7 @@ public class Sparse {
   private int t;
   private float[] h;
   private float[] y;
-  private PackedMatrix b;
+  private RightSide b;
   private long active;
 
   /** For JMH. */
@@ -48,21 +49,21 @@ public class Sparse {
     t = s[0];
     h = Samples.sparse(t * s[2], density, 1);
     active = Samples.active(h);
-    b = PackedMatrix.of(Samples.uniform(s[2] * s[1], 2), s[2], s[1]);
+    b = RightSide.of(Samples.uniform(s[2] * s[1], 2), s[2], s[1]);
     y = new float[t * s[1]];
   }
 
   /** Every zero multiplied. */
   @Benchmark
   public float[] dense(KernelState s) {
-    MatMul.dense(s.engine, h, t, b, null, y);
+    MatMul.dense(s.engine, h, t, b.packed(), null, y);
     return y;
   }
 
   /** Every zero skipped. */
   @Benchmark
   public float[] sparse(KernelState s) {
-    MatMul.sparse(s.engine, h, t, b, null, y);
+    Own.sparse(s.engine, h, t, active, b, y);
     return y;
   }
 

@@ -89,42 +89,125 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public int compress(float[] x, int xo, int n, int[] index, float[] value, int at) {
+  public int compress(
+      float[] x, int xo, int n, int[] index, float[] value, int at, int[] start, int so) {
     int q = at;
     for (int i = 0; i < n; i++) {
+      if (i % BLOCK == 0) {
+        start[so++] = q;
+      }
       float v = x[xo + i];
       if (v != 0) {
         index[q] = i;
         value[q++] = v;
       }
     }
-    return q - at;
+    start[so] = q;
+    return q;
   }
 
   @Override
-  public void sparseRow(
-      int p0,
-      int p1,
+  public float touch(float[] x, int from, int to) {
+    float sum = 0;
+    for (int i = from; i < to; i += 16) {
+      sum += x[i];
+    }
+    return sum;
+  }
+
+  @Override
+  public void sparseRows(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
       int[] index,
       float[] value,
-      int n,
-      int k,
-      float[] panels,
-      int j0,
-      int j1,
+      float[] b,
+      int bo,
+      int stride,
+      int width,
       float[] init,
       int io,
+      int initStride,
       float[] c,
-      int co) {
-    float[] row = new float[PANEL];
-    for (int j = j0; j < j1; j++) {
-      int width = Math.min(PANEL, n - j * PANEL);
-      int b = j * k * PANEL;
-      System.arraycopy(init, io + j * PANEL, row, 0, width);
-      for (int p = p0; p < p1; p++) {
-        multiplyAdd(value[p], panels, b + index[p] * PANEL, row, 0, PANEL);
+      int co,
+      int ldc) {
+    float[] row = new float[WideMatrix.GROUP];
+    for (int i = 0; i < rows; i++) {
+      System.arraycopy(init, io + i * initStride, row, 0, width);
+      for (int p = start[at + i * step]; p < start[at + i * step + span]; p++) {
+        multiplyAdd(value[p], b, bo + index[p] * stride, row, 0, width);
       }
-      System.arraycopy(row, 0, c, co + j * PANEL, width);
+      System.arraycopy(row, 0, c, co + i * ldc, width);
+    }
+  }
+
+  @Override
+  public void sampledRows(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
+      int[] index,
+      float[] value,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int n,
+      int k) {
+    float[] lanes = new float[LANES];
+    for (int i = 0; i < rows; i++) {
+      for (int p = start[at + i * step]; p < start[at + i * step + span]; p++) {
+        Arrays.fill(lanes, 0f);
+        for (int g = 0; g < WideMatrix.groups(n); g++) {
+          int from = WideMatrix.start(g, k) + index[p] * WideMatrix.stride(g, n);
+          int row = ao + i * lda + g * WideMatrix.GROUP;
+          for (int d = 0; d < WideMatrix.width(g, n); d++) {
+            lanes[d % LANES] = multiplyAdd(a[row + d], b[from + d], lanes[d % LANES]);
+          }
+        }
+        value[p] = ScalarMath.tree(lanes);
+      }
+    }
+  }
+
+  @Override
+  public void productByLanes(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      int j0,
+      int j1,
+      float[] c,
+      int co,
+      int ldc) {
+    float[][] parts = new float[LANES][PANEL];
+    for (int j = j0; j < j1; j++) {
+      int b = po + j * k * PANEL;
+      for (int i = 0; i < m; i++) {
+        for (int l = 0; l < LANES; l++) {
+          Arrays.fill(parts[l], 0f);
+          for (int r = Kernels.laneStart(l, k); r < Kernels.laneStart(l + 1, k); r++) {
+            multiplyAdd(a[ao + i * lda + r], panels, b + r * PANEL, parts[l], 0, PANEL);
+          }
+        }
+        for (int w = LANES / 2; w > 0; w /= 2) {
+          for (int l = 0; l < w; l++) {
+            add(parts[l], 0, parts[l + w], 0, PANEL, parts[l], 0);
+          }
+        }
+        int width = Math.min(PANEL, n - j * PANEL);
+        System.arraycopy(parts[0], 0, c, co + i * ldc + j * PANEL, width);
+      }
     }
   }
 

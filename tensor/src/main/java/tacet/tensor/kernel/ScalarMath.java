@@ -167,11 +167,16 @@ final class ScalarMath {
 
   /** Sum of {@value Kernels#LANES} partial sums as a tree: the order that both twins share. */
   static float tree(float[] lanes) {
+    return tree(lanes, 0);
+  }
+
+  /** The same for the partial sums from {@code at}. */
+  static float tree(float[] lanes, int at) {
     for (int w = Kernels.LANES / 2; w > 0; w /= 2) {
       for (int l = 0; l < w; l++) {
-        lanes[l] += lanes[l + w];
+        lanes[at + l] += lanes[at + l + w];
       }
     }
-    return lanes[0];
+    return lanes[at];
   }
 }

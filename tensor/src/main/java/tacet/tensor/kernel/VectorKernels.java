@@ -76,44 +76,119 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
-  public int compress(float[] x, int xo, int n, int[] index, float[] value, int at) {
+  public int compress(
+      float[] x, int xo, int n, int[] index, float[] value, int at, int[] start, int so) {
     int q = at;
     int i = 0;
-    for (; i + L <= n; i += L) {
-      FloatVector v = FloatVector.fromArray(S, x, xo + i);
-      VectorMask<Float> mask = v.compare(VectorOperators.NE, 0f);
-      long bits = mask.toLong();
-      if (bits != 0) { // full-width stores: what lies beyond the last value is overwritten later
-        v.compress(mask).intoArray(value, q);
-        IOTA.add(i).compress(mask.cast(SI)).intoArray(index, q);
-        q += Long.bitCount(bits);
+    for (int f = 0; f < n; f += BLOCK) {
+      start[so++] = q;
+      int end = Math.min(n, f + BLOCK);
+      for (; i + L <= end; i += L) {
+        FloatVector v = FloatVector.fromArray(S, x, xo + i);
+        VectorMask<Float> mask = v.compare(VectorOperators.NE, 0f);
+        long bits = mask.toLong();
+        if (bits != 0) { // full-width stores: what lies beyond the last value is overwritten later
+          v.compress(mask).intoArray(value, q);
+          IOTA.add(i).compress(mask.cast(SI)).intoArray(index, q);
+          q += Long.bitCount(bits);
+        }
+      }
+      for (; i < end; i++) {
+        if (x[xo + i] != 0) {
+          index[q] = i;
+          value[q++] = x[xo + i];
+        }
       }
     }
-    for (; i < n; i++) {
-      if (x[xo + i] != 0) {
-        index[q] = i;
-        value[q++] = x[xo + i];
-      }
-    }
-    return q - at;
+    start[so] = q;
+    return q;
   }
 
   @Override
-  public void sparseRow(
-      int p0,
-      int p1,
+  public float touch(float[] x, int from, int to) {
+    FloatVector sum = set(0f);
+    int i = from;
+    for (; i + 64 <= to; i += 64) { // one vector of each of four lines
+      FloatVector p = FloatVector.fromArray(S, x, i).add(FloatVector.fromArray(S, x, i + 16));
+      FloatVector q = FloatVector.fromArray(S, x, i + 32).add(FloatVector.fromArray(S, x, i + 48));
+      sum = sum.add(p.add(q));
+    }
+    return sum.lane(0);
+  }
+
+  @Override
+  public void sparseRows(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
       int[] index,
       float[] value,
-      int n,
-      int k,
-      float[] panels,
-      int j0,
-      int j1,
+      float[] b,
+      int bo,
+      int stride,
+      int width,
       float[] init,
       int io,
+      int initStride,
       float[] c,
-      int co) {
-    VectorSparse.row(p0, p1, index, value, n, k, panels, j0, j1, init, io, c, co);
+      int co,
+      int ldc) {
+    VectorSparse.rows(
+        rows,
+        start,
+        at,
+        step,
+        span,
+        index,
+        value,
+        b,
+        bo,
+        stride,
+        width,
+        init,
+        io,
+        initStride,
+        c,
+        co,
+        ldc);
+  }
+
+  @Override
+  public void sampledRows(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
+      int[] index,
+      float[] value,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int n,
+      int k) {
+    VectorSparse.sampled(rows, start, at, step, span, index, value, a, ao, lda, b, n, k);
+  }
+
+  @Override
+  public void productByLanes(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      int j0,
+      int j1,
+      float[] c,
+      int co,
+      int ldc) {
+    VectorProduct.byLanes(m, n, k, a, ao, lda, panels, po, j0, j1, c, co, ldc);
   }
 
   // ------------------------------------------------------------------ activations
