@@ -101,13 +101,19 @@ public final class DenseBars {
         cells.add(gflops.getOrDefault(r, Double.NaN));
       }
       table.row(cells.toArray());
-      categories.add(name(shape));
+      categories.add(Integer.toString(s + 1));
       for (String r : List.of("Tacet", "MKL", "OpenBLAS", "netlib")) {
         double[] values = chart.computeIfAbsent(r, x -> new double[SHAPES.length]);
         values[s] = gflops.getOrDefault(r, Double.NaN);
       }
     }
-    results.bars("dense", "Dense product, one thread", "GFLOP/s", categories, chart);
+    results.chart(
+        "dense",
+        "Dense product, one thread",
+        "shape, in the order of the table",
+        "GFLOP/s",
+        categories,
+        chart);
     for (Peer p : peers) {
       results.note(p.name() + ": " + p.version());
     }

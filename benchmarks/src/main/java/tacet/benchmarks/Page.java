@@ -182,27 +182,16 @@ public final class Page {
   // ------------------------------------------------------------------ charts
 
   private static String svg(Json chart) throws IOException {
-    String title = chart.get("title").asString();
-    String yLabel = chart.get("y_label").asString();
-    Map<String, Json> series = chart.get("series").members();
-    int colour = 0;
-    if (chart.get("kind").asString().equals("bars")) {
-      List<SvgChart.Bars> bars = new ArrayList<>();
-      for (Map.Entry<String, Json> e : series.entrySet()) {
-        bars.add(new SvgChart.Bars(e.getKey(), ++colour, numbers(e.getValue())));
-      }
-      return SvgChart.bars(
-          title, chart.get("x_label").asString(), yLabel, texts(chart.get("places")), bars);
+    List<SvgChart.Bars> bars = new ArrayList<>();
+    for (Map.Entry<String, Json> e : chart.get("series").members().entrySet()) {
+      bars.add(new SvgChart.Bars(e.getKey(), bars.size() + 1, numbers(e.getValue())));
     }
-    List<SvgChart.Series> lines = new ArrayList<>();
-    for (Map.Entry<String, Json> e : series.entrySet()) {
-      List<Double> x = new ArrayList<>(numbers(chart.get("places")));
-      List<Double> y = new ArrayList<>(numbers(e.getValue()));
-      java.util.Collections.reverse(x); // densities fall, places must not
-      java.util.Collections.reverse(y);
-      lines.add(new SvgChart.Series(e.getKey(), ++colour, x, y));
-    }
-    return SvgChart.lines(title, chart.get("x_label").asString(), yLabel, null, true, lines);
+    return SvgChart.bars(
+        chart.get("title").asString(),
+        chart.get("x_label").asString(),
+        chart.get("y_label").asString(),
+        texts(chart.get("categories")),
+        bars);
   }
 
   private static List<Double> numbers(Json array) throws IOException {

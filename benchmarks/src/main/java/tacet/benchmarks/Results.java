@@ -108,7 +108,7 @@ final class Results {
     Map<String, Object> map = new LinkedHashMap<>();
     map.put("number", number);
     map.put("what", what);
-    map.put("figure", relation.isEmpty() ? held ? "yes" : "no" : show(value));
+    map.put("figure", relation.isEmpty() ? held ? "yes" : "no" : exactly(value));
     map.put("target", relation.isEmpty() ? "yes" : relation + show(target));
     map.put("held", held);
     bars.add(map);
@@ -124,50 +124,24 @@ final class Results {
   }
 
   /**
-   * A chart: bars over categories.
+   * A chart of bars over categories.
    *
    * @param file name of the SVG without its ending
    * @param series name to values, one per category; NaN for none
    */
-  void bars(
+  void chart(
       String file,
       String title,
+      String xLabel,
       String yLabel,
       List<String> categories,
       Map<String, double[]> series) {
-    chart("bars", file, title, "", yLabel, categories, series);
-  }
-
-  /** A chart of lines whose places are powers of ten, as densities are; places are printed as given. */
-  void lines(
-      String file,
-      String title,
-      String xLabel,
-      String yLabel,
-      double[] x,
-      Map<String, double[]> series) {
-    List<Object> places = new ArrayList<>();
-    for (double v : x) {
-      places.add(v);
-    }
-    chart("lines", file, title, xLabel, yLabel, places, series);
-  }
-
-  private void chart(
-      String kind,
-      String file,
-      String title,
-      String xLabel,
-      String yLabel,
-      List<?> places,
-      Map<String, double[]> series) {
     Map<String, Object> map = new LinkedHashMap<>();
-    map.put("kind", kind);
     map.put("file", file);
     map.put("title", title);
     map.put("x_label", xLabel);
     map.put("y_label", yLabel);
-    map.put("places", places);
+    map.put("categories", categories);
     Map<String, Object> values = new LinkedHashMap<>();
     series.forEach(
         (name, v) ->
@@ -207,6 +181,11 @@ final class Results {
     String format =
         a == 0 ? "%.0f" : a < 1e-3 ? "%.1e" : a < 9.995 ? "%.2f" : a < 99.95 ? "%.1f" : "%.0f";
     return String.format(Locale.ROOT, format, v);
+  }
+
+  /** A figure beside its bar: with so many digits that the two can be told apart. */
+  private static String exactly(double v) {
+    return v >= 1e-3 && v < 9.9995 ? String.format(Locale.ROOT, "%.3f", v) : show(v);
   }
 
   static void say(String format, Object... args) {

@@ -65,12 +65,12 @@ public final class SparseBars {
     for (Size size : SIZES) {
       chart.put(size.name(), batch(size));
     }
-    results.lines(
+    results.chart(
         "sparse",
         "Sparse product, " + TOKENS + " tokens, one thread",
         "share of active neurons",
         "times faster than dense",
-        DENSITIES,
+        Arrays.stream(DENSITIES).mapToObj(d -> Math.round(100 * d) + " %").toList(),
         chart);
     for (Size size : SIZES) {
       cold(size);
