@@ -127,7 +127,7 @@ public final class DenseBars {
     float[] x = Samples.uniform(m * k, 1);
     float[] w = Samples.uniform(k * n, 2);
     PackedMatrix b = PackedMatrix.of(w, k, n);
-    PackedMatrix scratch = new PackedMatrix(k, n, new float[PackedMatrix.size(k, n)]);
+    PackedMatrix scratch = Own.room(k, n);
     float[] y = new float[m * n];
     float[] y2 = new float[m * n];
     List<String> names = new ArrayList<>(List.of("Tacet", PACKING));
@@ -135,7 +135,7 @@ public final class DenseBars {
     jobs.add(() -> MatMul.dense(engine, x, m, b, null, y));
     jobs.add(
         () -> {
-          PackedMatrix.pack(w, 0, n, k, n, scratch.panels(), 0, 0, PackedMatrix.panels(n));
+          Own.pack(w, scratch);
           MatMul.dense(engine, x, m, scratch, null, y2);
         });
     List<Peer.Operation> operations = new ArrayList<>();

@@ -12,6 +12,7 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
+import tacet.benchmarks.Own;
 import tacet.benchmarks.Samples;
 import tacet.tensor.kernel.MatMul;
 import tacet.tensor.kernel.PackedMatrix;
@@ -61,7 +62,7 @@ public class Dense {
     y = new float[m * n];
     dW = new float[n * k];
     b = PackedMatrix.of(w, k, n);
-    scratch = new PackedMatrix(k, n, new float[PackedMatrix.size(k, n)]);
+    scratch = Own.room(k, n);
   }
 
   /** Y = X · B. */
@@ -74,7 +75,7 @@ public class Dense {
   /** Y = X · B, B packed in the call. */
   @Benchmark
   public float[] packingProduct(KernelState s) {
-    PackedMatrix.pack(w, 0, n, k, n, scratch.panels(), 0, 0, PackedMatrix.panels(n));
+    Own.pack(w, scratch);
     MatMul.dense(s.engine, x, m, scratch, null, y);
     return y;
   }
