@@ -201,21 +201,40 @@ public interface Kernels {
   void reluBackward(float[] dY, int dyo, float[] y, int yo, int n, float[] dX, int dxo);
 
   /**
-   * y = x/2 · (1 + erf(x/√2)), the factor rounded to float as PyTorch does, so that y is exactly 0
-   * for x ≤ −5.54 or so. Returns how many results are not zero.
+   * y = x/2 · (1 + erf(x/√2)), absolute error below 5e-7. The factor is rounded to float as PyTorch
+   * does, so that y is exactly 0 for x ≤ −5.54 or so. Returns how many results are not zero.
    */
   int gelu(float[] x, int xo, int n, float[] y, int yo);
 
-  /** dX = dY · (Φ(x) + x φ(x)), the derivative of {@link #gelu}. */
+  /** dX = dY · (Φ(x) + x φ(x)), the derivative of {@link #gelu}, within 5e-7 · |dY|. */
   void geluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo);
+
+  /**
+   * y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), the form that checkpoints call {@code gelu_new}
+   * or {@code gelu_pytorch_tanh}; absolute error below 5e-7. The factor is rounded to float as
+   * PyTorch does, so that y is exactly 0 for x ≤ −5.16 or so. Returns how many results are not zero.
+   */
+  int geluTanh(float[] x, int xo, int n, float[] y, int yo);
+
+  /** dX = dY · g'(x), g being {@link #geluTanh}, within 5e-7 · |dY|. */
+  void geluTanhBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo);
+
+  /**
+   * y = x · σ(x), σ(x) = 1/(1 + exp(−x)): SiLU, within 4 ulp above x = −87. Returns how many results
+   * are not zero.
+   */
+  int silu(float[] x, int xo, int n, float[] y, int yo);
+
+  /** dX = dY · (σ(x) + x σ(x) (1 − σ(x))), the derivative of {@link #silu}. */
+  void siluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo);
 
   /** y = tanh(x), within 3 ulp. */
   void tanh(float[] x, int xo, int n, float[] y, int yo);
 
-  /** y = exp(x), within 2 ulp; 0 below −87.3. */
+  /** y = exp(x), within 2 ulp; 0 below −87.3, at most e^88.37. */
   void exp(float[] x, int xo, int n, float[] y, int yo);
 
-  /** y = erf(x), absolute error below 2e-7. */
+  /** y = erf(x), absolute error below 3e-7. */
   void erf(float[] x, int xo, int n, float[] y, int yo);
 
   // ------------------------------------------------------------------ rows
@@ -264,6 +283,46 @@ public interface Kernels {
       int so,
       float[] dX,
       int dxo);
+
+  /**
+   * Root-mean-square normalisation of one row (Zhang and Sennrich 2019; T5's LayerNorm): y = x · r ·
+   * weight, r = 1/√(mean(x²) + eps).
+   *
+   * @param statistics r at {@code so}; written
+   */
+  void rmsNormRow(
+      float[] x,
+      int xo,
+      int n,
+      float[] weight,
+      float eps,
+      float[] y,
+      int yo,
+      float[] statistics,
+      int so);
+
+  /**
+   * Gradient of {@link #rmsNormRow} by x: with g = dY ∘ weight, dX = r · (g − x r · mean(g ∘ x r)).
+   * Reads the r that it wrote.
+   */
+  void rmsNormBackwardRow(
+      float[] dY,
+      int dyo,
+      float[] x,
+      int xo,
+      int n,
+      float[] weight,
+      float[] statistics,
+      int so,
+      float[] dX,
+      int dxo);
+
+  /**
+   * sums[j] += dY[j] · (x[j] − mean) · r: what one row adds to the gradient by the weight of a
+   * normalisation (mean is 0 for {@link #rmsNormRow}).
+   */
+  void normWeightRow(
+      float[] dY, int dyo, float[] x, int xo, int n, float mean, float r, float[] sums, int so);
 
   // ------------------------------------------------------------------ density
 

@@ -250,6 +250,42 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public int geluTanh(float[] x, int xo, int n, float[] y, int yo) {
+    int active = 0;
+    for (int i = 0; i < n; i++) {
+      float v = ScalarMath.geluTanh(x[xo + i]);
+      y[yo + i] = v;
+      active += v != 0 ? 1 : 0;
+    }
+    return active;
+  }
+
+  @Override
+  public void geluTanhBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo) {
+    for (int i = 0; i < n; i++) {
+      dX[dxo + i] = dY[dyo + i] * ScalarMath.geluTanhDerivative(x[xo + i]);
+    }
+  }
+
+  @Override
+  public int silu(float[] x, int xo, int n, float[] y, int yo) {
+    int active = 0;
+    for (int i = 0; i < n; i++) {
+      float v = ScalarMath.silu(x[xo + i]);
+      y[yo + i] = v;
+      active += v != 0 ? 1 : 0;
+    }
+    return active;
+  }
+
+  @Override
+  public void siluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo) {
+    for (int i = 0; i < n; i++) {
+      dX[dxo + i] = dY[dyo + i] * ScalarMath.siluDerivative(x[xo + i]);
+    }
+  }
+
+  @Override
   public void tanh(float[] x, int xo, int n, float[] y, int yo) {
     for (int i = 0; i < n; i++) {
       y[yo + i] = ScalarMath.tanh(x[xo + i]);
@@ -359,6 +395,59 @@ public final class ScalarKernels implements Kernels {
     for (int i = 0; i < n; i++) {
       float g = dY[dyo + i] * gamma[i] - a;
       dX[dxo + i] = multiplyAdd((x[xo + i] - mean) * rstd, b, g) * rstd;
+    }
+  }
+
+  @Override
+  public void rmsNormRow(
+      float[] x,
+      int xo,
+      int n,
+      float[] weight,
+      float eps,
+      float[] y,
+      int yo,
+      float[] statistics,
+      int so) {
+    float[] lanes = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      lanes[i % LANES] = multiplyAdd(x[xo + i], x[xo + i], lanes[i % LANES]);
+    }
+    float r = (float) (1 / Math.sqrt(ScalarMath.tree(lanes) / n + (double) eps));
+    for (int i = 0; i < n; i++) {
+      y[yo + i] = x[xo + i] * r * weight[i];
+    }
+    statistics[so] = r;
+  }
+
+  @Override
+  public void rmsNormBackwardRow(
+      float[] dY,
+      int dyo,
+      float[] x,
+      int xo,
+      int n,
+      float[] weight,
+      float[] statistics,
+      int so,
+      float[] dX,
+      int dxo) {
+    float r = statistics[so];
+    float[] dot = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      dot[i % LANES] = multiplyAdd(dY[dyo + i] * weight[i], x[xo + i] * r, dot[i % LANES]);
+    }
+    float b = -(ScalarMath.tree(dot) / n);
+    for (int i = 0; i < n; i++) {
+      dX[dxo + i] = multiplyAdd(x[xo + i] * r, b, dY[dyo + i] * weight[i]) * r;
+    }
+  }
+
+  @Override
+  public void normWeightRow(
+      float[] dY, int dyo, float[] x, int xo, int n, float mean, float r, float[] sums, int so) {
+    for (int i = 0; i < n; i++) {
+      sums[so + i] = multiplyAdd(dY[dyo + i], (x[xo + i] - mean) * r, sums[so + i]);
     }
   }
 
