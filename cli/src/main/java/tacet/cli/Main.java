@@ -31,7 +31,8 @@ import picocli.CommandLine.Spec;
       TrainCommand.class,
       EvaluateCommand.class,
       ForwardCommand.class,
-      TokenizeCommand.class
+      TokenizeCommand.class,
+      BenchCommand.class
     })
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;

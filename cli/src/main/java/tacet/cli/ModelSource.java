@@ -104,6 +104,11 @@ final class ModelSource implements AutoCloseable {
     return name;
   }
 
+  /** What config.json says. */
+  Json config() {
+    return checkpoint.config();
+  }
+
   Tokenizer tokenizer() throws IOException {
     if (name.equals(MINILM)) {
       try (InputStream in = resource(TOKENIZER)) {
