@@ -64,7 +64,7 @@ final class Simulation {
         accesses,
         traffic.sram,
         new Dram(traffic.activations, traffic.weights, traffic.results, traffic.raw),
-        energy(platform, tally.cycles, macs, accesses, traffic),
+        energy(platform, tally.cycles, engine.zeros(), macs, accesses, traffic),
         platform.gigahertz());
   }
 
@@ -181,7 +181,12 @@ final class Simulation {
   }
 
   private static Energy energy(
-      Platform platform, long cycles, Macs macs, OperandAccesses accesses, Traffic traffic) {
+      Platform platform,
+      long cycles,
+      Zeros zeros,
+      Macs macs,
+      OperandAccesses accesses,
+      Traffic traffic) {
     EnergyTable table = platform.energy();
     Memory memory = platform.memory();
     int bits = platform.dataBits();
@@ -190,12 +195,15 @@ final class Simulation {
             + accesses.weights().actual()
             + accesses.partialReads().actual()
             + accesses.partialWrites().actual();
+    // A machine that skips an operand's zeros reads its stored non-zeros with their metadata; one
+    // that does not reads
+    // every element, unpacked on the way into SRAM.
+    boolean skipsActivations = zeros == Zeros.ACTIVATIONS_SKIPPED || zeros == Zeros.BOTH_SKIPPED;
+    double activationBits = skipsActivations ? storedBits(traffic.activations, bits) : bits;
+    double weightBits = zeros == Zeros.BOTH_SKIPPED ? storedBits(traffic.weights, bits) : bits;
     double sram =
-        table.sram(
-                memory.activationSram(),
-                traffic.sram.activations() * storedBits(traffic.activations, bits))
-            + table.sram(
-                memory.weightSram(), traffic.sram.weights() * storedBits(traffic.weights, bits))
+        table.sram(memory.activationSram(), traffic.sram.activations() * activationBits)
+            + table.sram(memory.weightSram(), traffic.sram.weights() * weightBits)
             + table.sram(memory.outputSram(), (double) traffic.sram.results() * bits);
     return new Energy(
         macs.issued() * table.mac(bits),
