@@ -389,7 +389,9 @@ public final class Study {
         "bandwidth",
         "How much bandwidth the skipping machines need",
         subject.name()
-            + ", all layers: speed relative to a channel without limits. Left of its knee a machine waits for DRAM,"
+            + ", all layers, "
+            + subject.sample().get(0).tokens()
+            + " tokens: speed relative to a channel without limits. Left of its knee a machine waits for DRAM,"
             + " and skipping operations no longer helps.",
         new Axis("DRAM bytes per cycle", true),
         new Axis("share of full speed", false),
@@ -457,9 +459,16 @@ public final class Study {
     for (Accelerator machine : machines) {
       List<Double> row = new ArrayList<>();
       for (EnergyTable table : tables) {
-        Accelerator priced = machine.with(machine.platform().with(table));
-        List<Comparison> runs = Comparison.all(List.of(priced), subject.sample(), Fidelity.TILE);
-        row.add(Gain.of(runs, machine.name(), false).energyRatio());
+        Platform priced = machine.platform().with(table);
+        double sparse = 0;
+        double dense = 0;
+        for (Comparison c : subject.results()) {
+          if (c.sparse().architecture().equals(machine.name())) {
+            sparse += c.sparse().pricedFor(priced).sum();
+            dense += c.dense().pricedFor(priced).sum();
+          }
+        }
+        row.add(sparse / dense);
       }
       values.add(row);
     }
@@ -467,7 +476,7 @@ public final class Study {
         "prices",
         "Energy ratio by table of prices",
         subject.name()
-            + ", all layers of a sample: the same events, priced three ways. sponge charges DRAM and"
+            + ", all layers: the same events, priced three ways. sponge charges DRAM and"
             + " multiplications only, DRAM about three times as much as horowitz45.",
         "",
         "prices per event",

@@ -100,6 +100,12 @@ class StudyTest {
     Grid tokens = (Grid) find(figures, "tokens-density");
     assertThat(tokens.columns()).endsWith("DEFT", "PEFT");
     assertThat(tokens.values().get(0).get(3)).isCloseTo(10, within(.5)); // one token, 10 %
+    // The first column has the prices that were simulated with.
+    Grid prices = (Grid) find(figures, "prices");
+    for (int m = 0; m < MACHINES.size(); m++) {
+      Gain gain = Gain.of(deft.results(), MACHINES.get(m).name(), false);
+      assertThat(prices.values().get(m).get(0)).isCloseTo(gain.energyRatio(), within(1e-12));
+    }
     Line bitmap = line(find(figures, "formats"), "bitmap", true);
     assertThat(bitmap.y().get(bitmap.y().size() - 1)).isEqualTo(9);
     Line bandwidth = line(find(figures, "bandwidth"), MACHINES.get(1).name(), true);
