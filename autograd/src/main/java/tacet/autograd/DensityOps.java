@@ -66,6 +66,21 @@ public final class DensityOps {
                         }
                       }
                     }))
+        .sampled(
+            (dY, dX) -> {
+              for (int i = 0; i < t; i++) {
+                int p = dX.first(i);
+                int n = dX.end(i) - p;
+                if (weights[i] == 0) {
+                  Arrays.fill(dX.value(), p, p + n, 0f);
+                } else {
+                  float factor = dY.data()[0] * weights[i] / f;
+                  pass.kernels()
+                      .densityBackward(
+                          surrogate, parameter, factor, x.rows.value(), p, n, dX.value(), p);
+                }
+              }
+            })
         .done();
   }
 }

@@ -2,11 +2,14 @@ package tacet.autograd;
 
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
+import tacet.tensor.Engine;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.kernel.AttentionKernel;
 import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.MatMul;
+import tacet.tensor.kernel.SparseMatMul;
+import tacet.tensor.kernel.SparseRows;
 
 /**
  * The operators: each computes its value and records, beside it, one vector-Jacobian product per
@@ -16,13 +19,17 @@ import tacet.tensor.kernel.MatMul;
  * by x is called dX.
  */
 public final class Ops {
+  /** Outputs below which a gradient costs less in all places than in the few that matter. */
+  private static final int SAMPLED_WIDTH = 64;
+
   private Ops() {}
 
   // ------------------------------------------------------------------ linear
 
   /**
    * y = x Wᵀ + b. When x is the result of an activation that counted its zeros, and few values are
-   * left, the product skips them (with the same result bit for bit).
+   * left, the product skips them (with the same result bit for bit), and so do the gradients: dX is
+   * made only where a ReLU spoke, dW only from those places.
    *
    * <p>dX = dY W, dW = dYᵀ X, db = Σ_t dY.
    *
@@ -35,22 +42,74 @@ public final class Ops {
     int in = x.shape().last();
     int out = weight.value().shape().dim(0);
     requireWidth("linear", in, weight.value().shape().last(), weight);
+    Engine engine = pass.engine();
     int t = x.shape().rows();
     Tensor y = pass.take(x.shape().withLast(out)); // (T, out)
     float[] b = bias == null ? null : bias.value().data();
-    MatMul.product(
-        pass.engine(), x.value().data(), t, x.active(), weight.packedTransposed(), b, y.data());
+    boolean skips = MatMul.skips(engine, t, x.active(), weight.transposed());
+    boolean sample = x.masked() && out >= SAMPLED_WIDTH;
+    if (skips) {
+      SparseMatMul.product(engine, pass.rows(x), weight.transposed().wide(), b, y.data());
+    } else {
+      MatMul.dense(engine, x.value().data(), t, weight.transposed().packed(), b, y.data());
+    }
     return pass.record(y)
         .from(
             x,
-            (dY, dX) -> MatMul.dense(pass.engine(), dY.data(), t, weight.packed(), null, dX.data()))
+            (dY, dX) -> {
+              if (sample) { // the order of sums that the sampled product has
+                MatMul.denseByLanes(engine, dY.data(), t, weight.byLanes(), dX.data());
+              } else {
+                MatMul.dense(engine, dY.data(), t, weight.plain().packed(), null, dX.data());
+              }
+            })
+        .sampled(
+            sample
+                ? (dY, dX) ->
+                    SparseMatMul.sampled(engine, dY.data(), weight.transposed().wide(), dX)
+                : null)
+        .skipping(
+            (dY, dX) -> SparseMatMul.product(engine, dY, weight.plain().wide(), null, dX.data()))
         .from(
             weight,
-            (dY, dW) ->
+            (dY, dW) -> {
+              if (skips) { // dW = (Xᵀ dY)ᵀ
+                sparseGradient(pass, pass.rows(x), dY, out, dW);
+              } else {
                 MatMul.transposedProduct(
-                    pass.engine(), dY.data(), t, out, x.value().data(), in, dW.data()))
+                    engine, dY.data(), t, out, x.value().data(), in, dW.data());
+              }
+            })
+        .skipping((dY, dW) -> sparseGradient(engine, dY, x.value(), dW))
         .from(bias, (dY, dB) -> columnSums(pass, dY, dB))
+        .skipping((dY, dB) -> SparseMatMul.columnSums(dY, dB.data()))
         .done();
+  }
+
+  /** dW[out,in] = dYᵀ X for a sparse dY. */
+  private static void sparseGradient(Engine engine, SparseRows dY, Tensor x, Tensor dW) {
+    SparseRows turned = dY.transposed(engine);
+    SparseMatMul.gradient(engine, turned, x.data(), x.shape().last(), dW.data());
+    turned.release(engine.workspace());
+  }
+
+  /** dW[out,in] = (Xᵀ dY)ᵀ for a sparse X. */
+  private static void sparseGradient(Pass pass, SparseRows x, Tensor dY, int out, Tensor dW) {
+    Engine engine = pass.engine();
+    int in = x.columns();
+    float[] turned = engine.workspace().take(in * out);
+    SparseRows rows = x.transposed(engine);
+    SparseMatMul.gradient(engine, rows, dY.data(), out, turned);
+    rows.release(engine.workspace());
+    engine
+        .workers()
+        .forEach(
+            in,
+            64,
+            (part, from, to) ->
+                pass.kernels()
+                    .transpose(turned, from * out, out, to - from, out, dW.data(), from, in));
+    engine.workspace().give(turned);
   }
 
   /**
@@ -76,20 +135,27 @@ public final class Ops {
         pass,
         y.size(),
         (from, n) -> System.arraycopy(base.value().data(), from, y.data(), from, n));
-    MatMul.accumulate(pass.engine(), scaled.data(), t, weight.packedTransposed(), y.data());
+    Engine engine = pass.engine();
+    MatMul.accumulate(engine, scaled.data(), t, weight.transposed().packed(), y.data());
     return pass.record(y)
         .from(base, (dY, dX) -> copy(pass, dY, dX))
+        .alike(Ops::copyValues)
         .from(
             z,
             (dY, dZ) -> {
-              MatMul.dense(pass.engine(), dY.data(), t, weight.packed(), null, dZ.data());
+              MatMul.dense(engine, dY.data(), t, weight.plain().packed(), null, dZ.data());
+              kernels.scale(dZ.data(), 0, t * r, scale, dZ.data(), 0);
+            })
+        .skipping(
+            (dY, dZ) -> {
+              SparseMatMul.product(engine, dY, weight.plain().wide(), null, dZ.data());
               kernels.scale(dZ.data(), 0, t * r, scale, dZ.data(), 0);
             })
         .from(
             weight,
             (dY, dW) ->
-                MatMul.transposedProduct(
-                    pass.engine(), dY.data(), t, out, scaled.data(), r, dW.data()))
+                MatMul.transposedProduct(engine, dY.data(), t, out, scaled.data(), r, dW.data()))
+        .skipping((dY, dW) -> sparseGradient(engine, dY, scaled, dW))
         .done();
   }
 
@@ -104,7 +170,9 @@ public final class Ops {
             pass.kernels().add(x.value().data(), from, y.value().data(), from, n, z.data(), from));
     return pass.record(z)
         .from(x, (dZ, dX) -> copy(pass, dZ, dX))
+        .alike(Ops::copyValues)
         .from(y, (dZ, dY) -> copy(pass, dZ, dY))
+        .alike(Ops::copyValues)
         .done();
   }
 
@@ -117,38 +185,55 @@ public final class Ops {
 
   // ------------------------------------------------------------------ activations
 
+  /** An activation kernel: y = f(x), returning how many results are not zero. */
+  private interface Activation {
+    int run(float[] x, int xo, int n, float[] y, int yo);
+  }
+
+  /** Its gradient kernel: dX = dY · f'(x), from x or from y. */
+  private interface Slope {
+    void run(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo);
+  }
+
   /** y = max(x, 0), counting what is left; dX = dY where y is positive. */
   public static Var relu(Pass pass, Var x) {
-    Tensor y = pass.take(x.shape());
-    AtomicLong active = new AtomicLong();
-    Rows.forEach(
-        pass,
-        y.size(),
-        (from, n) ->
-            active.addAndGet(pass.kernels().relu(x.value().data(), from, n, y.data(), from)));
-    return pass.record(y)
-        .active(active.get())
-        .from(
-            x,
-            (dY, dX) ->
-                Rows.forEach(
-                    pass,
-                    y.size(),
-                    (from, n) ->
-                        pass.kernels()
-                            .reluBackward(dY.data(), from, y.data(), from, n, dX.data(), from)))
+    Kernels kernels = pass.kernels();
+    return activation(pass, x, kernels::relu, kernels::reluBackward, true)
+        .masked(true)
+        .alike(Ops::copyValues) // wherever y is not zero the derivative is 1
         .done();
   }
 
   /** y = x Φ(x), the GELU with erf (Hendrycks and Gimpel 2016); dX = dY (Φ(x) + x φ(x)). */
   public static Var gelu(Pass pass, Var x) {
+    Kernels kernels = pass.kernels();
+    return activation(pass, x, kernels::gelu, kernels::geluBackward, false).done();
+  }
+
+  /**
+   * y = x/2 (1 + tanh u), u = √(2/π) (x + 0.044715 x³): the GELU that checkpoints call {@code
+   * gelu_new} or {@code gelu_pytorch_tanh}; dX = dY (σ(2u) + x σ'(2u) · 2u').
+   */
+  public static Var geluTanh(Pass pass, Var x) {
+    Kernels kernels = pass.kernels();
+    return activation(pass, x, kernels::geluTanh, kernels::geluTanhBackward, false).done();
+  }
+
+  /** y = x σ(x), SiLU; dX = dY (σ(x) + x σ'(x)). */
+  public static Var silu(Pass pass, Var x) {
+    Kernels kernels = pass.kernels();
+    return activation(pass, x, kernels::silu, kernels::siluBackward, false).done();
+  }
+
+  /** The result counts its non-zeros, for the product that comes next. */
+  private static Pass.Recorder activation(
+      Pass pass, Var x, Activation forward, Slope backward, boolean slopeFromResult) {
     Tensor y = pass.take(x.shape());
+    float[] in = x.value().data();
     AtomicLong active = new AtomicLong();
     Rows.forEach(
-        pass,
-        y.size(),
-        (from, n) ->
-            active.addAndGet(pass.kernels().gelu(x.value().data(), from, n, y.data(), from)));
+        pass, y.size(), (from, n) -> active.addAndGet(forward.run(in, from, n, y.data(), from)));
+    float[] at = slopeFromResult ? y.data() : in;
     return pass.record(y)
         .active(active.get())
         .from(
@@ -157,11 +242,7 @@ public final class Ops {
                 Rows.forEach(
                     pass,
                     y.size(),
-                    (from, n) ->
-                        pass.kernels()
-                            .geluBackward(
-                                dY.data(), from, x.value().data(), from, n, dX.data(), from)))
-        .done();
+                    (from, n) -> backward.run(dY.data(), from, at, from, n, dX.data(), from)));
   }
 
   /** y = tanh(x); dX = dY (1 − y²). */
@@ -200,7 +281,9 @@ public final class Ops {
     // Zeros stay zeros: what is left of n active values is about (1 − p) n, at most n.
     return pass.record(y)
         .active(x.active())
+        .masked(x.masked())
         .from(x, (dY, dX) -> drop(pass, dY, key, threshold, scale, dX))
+        .alike((dY, dX) -> pass.kernels().scale(dY.value(), 0, dY.entries(), scale, dX.value(), 0))
         .done();
   }
 
@@ -280,19 +363,83 @@ public final class Ops {
                       }
                     }))
         .from(
-            gamma,
-            (dY, dG) -> {
-              Arrays.fill(dG.data(), 0, d, 0f);
-              for (int i = 0; i < t; i++) {
-                float mean = statistics.data()[2 * i];
-                float rstd = statistics.data()[2 * i + 1];
-                for (int j = 0; j < d; j++) {
-                  dG.data()[j] += dY.data()[i * d + j] * ((in[i * d + j] - mean) * rstd);
-                }
-              }
-            })
+            gamma, (dY, dG) -> normWeightGradient(pass, dY, in, t, d, statistics.data(), true, dG))
         .from(beta, (dY, dB) -> columnSums(pass, dY, dB))
         .done();
+  }
+
+  /**
+   * y = x · r ∘ w, r = 1/√(mean(x²) + ε) over the last dimension (Zhang and Sennrich 2019): T5's
+   * normalisation, without mean and bias.
+   *
+   * <p>With g = dY ∘ w: dX = r (g − x r · mean(g ∘ x r)), dw = Σ_t dY ∘ x r.
+   *
+   * @param x [.., D]
+   * @param weight [D]
+   */
+  public static Var rmsNorm(Pass pass, Var x, Parameter weight, double eps) {
+    int d = x.shape().last();
+    int t = x.shape().rows();
+    requireWidth("RMS norm", d, weight.value().size(), weight);
+    Tensor y = pass.take(x.shape());
+    Tensor r = pass.take(Shape.of(t));
+    float[] in = x.value().data();
+    float[] w = weight.value().data();
+    Kernels kernels = pass.kernels();
+    Rows.forEachRow(
+        pass,
+        t,
+        d,
+        (row, n) -> {
+          for (int i = row; i < row + n; i++) {
+            kernels.rmsNormRow(in, i * d, d, w, (float) eps, y.data(), i * d, r.data(), i);
+          }
+        });
+    return pass.record(y)
+        .from(
+            x,
+            (dY, dX) ->
+                Rows.forEachRow(
+                    pass,
+                    t,
+                    d,
+                    (row, n) -> {
+                      for (int i = row; i < row + n; i++) {
+                        kernels.rmsNormBackwardRow(
+                            dY.data(), i * d, in, i * d, d, w, r.data(), i, dX.data(), i * d);
+                      }
+                    }))
+        .from(weight, (dY, dW) -> normWeightGradient(pass, dY, in, t, d, r.data(), false, dW))
+        .done();
+  }
+
+  /**
+   * dW[j] = Σ_t dY[t, j] · (x[t, j] − mean[t]) · r[t]: columns are split over threads, each summed in
+   * the order of rows.
+   *
+   * @param statistics mean and r per row, or r alone
+   */
+  private static void normWeightGradient(
+      Pass pass,
+      Tensor dY,
+      float[] x,
+      int t,
+      int d,
+      float[] statistics,
+      boolean withMean,
+      Tensor dW) {
+    Arrays.fill(dW.data(), 0, d, 0f);
+    forEachColumn(
+        pass,
+        d,
+        (from, n) -> {
+          for (int i = 0; i < t; i++) {
+            float mean = withMean ? statistics[2 * i] : 0;
+            float r = withMean ? statistics[2 * i + 1] : statistics[i];
+            int o = i * d + from;
+            pass.kernels().normWeightRow(dY.data(), o, x, o, n, mean, r, dW.data(), from);
+          }
+        });
   }
 
   // ------------------------------------------------------------------ embedding
@@ -427,6 +574,10 @@ public final class Ops {
 
   // ------------------------------------------------------------------ helpers
 
+  private static void copyValues(SparseRows from, SparseRows to) {
+    System.arraycopy(from.value(), 0, to.value(), 0, from.entries());
+  }
+
   static void copy(Pass pass, Tensor from, Tensor to) {
     Rows.forEach(pass, to.size(), (i, n) -> System.arraycopy(from.data(), i, to.data(), i, n));
   }
@@ -441,16 +592,21 @@ public final class Ops {
     int n = x.shape().last();
     int rows = x.shape().rows();
     Arrays.fill(sums.data(), 0, n, 0f);
-    pass.engine()
-        .workers()
-        .forEach(
-            n,
-            Math.max(64, n / pass.engine().workers().size()),
-            (part, from, to) -> {
-              for (int t = 0; t < rows; t++) {
-                pass.kernels().addRow(x.data(), t * n + from, to - from, sums.data(), from);
-              }
-            });
+    forEachColumn(
+        pass,
+        n,
+        (from, width) -> {
+          for (int t = 0; t < rows; t++) {
+            pass.kernels().addRow(x.data(), t * n + from, width, sums.data(), from);
+          }
+        });
+  }
+
+  /** Splits columns over the threads, in multiples of a cache line. */
+  private static void forEachColumn(Pass pass, int n, Rows.Range body) {
+    int threads = pass.engine().workers().size();
+    int grain = Math.max(64, (n / threads + 15) / 16 * 16);
+    pass.engine().workers().forEach(n, grain, (part, from, to) -> body.run(from, to - from));
   }
 
   private static void requireShape(String op, Shape expected, Shape found) {

@@ -1,7 +1,10 @@
 package tacet.autograd;
 
+import java.util.function.Supplier;
 import tacet.tensor.Tensor;
 import tacet.tensor.kernel.PackedMatrix;
+import tacet.tensor.kernel.RightSide;
+import tacet.tensor.kernel.WideMatrix;
 
 /**
  * A weight of a model: a tensor, whether it is trained, its gradient, and packed copies for matrix
@@ -25,12 +28,12 @@ public final class Parameter {
 
   /** A parameter that is not trained. */
   public static Parameter frozen(Tensor value) {
-    return new Parameter(value, false, new Packs());
+    return new Parameter(value, false, new Packs(value));
   }
 
   /** A parameter that is trained. */
   public static Parameter trainable(Tensor value) {
-    return new Parameter(value, true, new Packs());
+    return new Parameter(value, true, new Packs(value));
   }
 
   /** The same weight, trained or not; value and packed copies are shared. */
@@ -64,13 +67,18 @@ public final class Parameter {
   }
 
   /** For a weight [n, k]: its transpose as the right side of a product, B[k, n] (y = x Wᵀ). */
-  public PackedMatrix packedTransposed() {
-    return packs.transposed(value);
+  public RightSide transposed() {
+    return packs.transposed;
   }
 
   /** For a weight [k, n]: itself as the right side of a product, B[k, n] (dX = dY W). */
-  public PackedMatrix packed() {
-    return packs.plain(value);
+  public RightSide plain() {
+    return packs.plain;
+  }
+
+  /** For a weight [k, n]: itself, for the product that sums by lanes. */
+  public PackedMatrix byLanes() {
+    return packs.lanes.get();
   }
 
   /** Where a gradient is written: the gradient itself if there is none yet, else null. */
@@ -85,42 +93,79 @@ public final class Parameter {
     return gradient;
   }
 
+  /** The layouts of a weight [rows, columns] and of its transpose, made when first asked for. */
   private static final class Packs {
-    private volatile PackedMatrix transposed;
-    private volatile PackedMatrix plain;
+    final Side plain;
+    final Side transposed;
+    final Lazy<PackedMatrix> lanes;
 
-    PackedMatrix transposed(Tensor w) {
-      PackedMatrix p = transposed;
-      if (p == null) {
-        synchronized (this) {
-          p = transposed;
-          if (p == null) {
-            int k = w.shape().last();
-            p = PackedMatrix.ofTransposed(w.data(), k, w.shape().rows());
-            transposed = p;
-          }
-        }
-      }
-      return p;
+    Packs(Tensor w) {
+      int rows = w.shape().rank() == 0 ? 1 : w.shape().rows();
+      int columns = w.shape().rank() == 0 ? 1 : w.shape().last();
+      plain =
+          new Side(
+              rows,
+              columns,
+              new Lazy<>(() -> PackedMatrix.of(w.data(), rows, columns)),
+              new Lazy<>(() -> WideMatrix.of(w.data(), rows, columns)));
+      transposed =
+          new Side(
+              columns,
+              rows,
+              new Lazy<>(() -> PackedMatrix.ofTransposed(w.data(), columns, rows)),
+              new Lazy<>(() -> WideMatrix.ofTransposed(w.data(), columns, rows)));
+      lanes = new Lazy<>(() -> PackedMatrix.byLanes(w.data(), rows, columns));
     }
 
-    PackedMatrix plain(Tensor w) {
-      PackedMatrix p = plain;
-      if (p == null) {
+    void clear() {
+      plain.clear();
+      transposed.clear();
+      lanes.clear();
+    }
+  }
+
+  private record Side(int k, int n, Lazy<PackedMatrix> dense, Lazy<WideMatrix> sparse)
+      implements RightSide {
+    @Override
+    public PackedMatrix packed() {
+      return dense.get();
+    }
+
+    @Override
+    public WideMatrix wide() {
+      return sparse.get();
+    }
+
+    void clear() {
+      dense.clear();
+      sparse.clear();
+    }
+  }
+
+  private static final class Lazy<V> {
+    private final Supplier<V> make;
+    private volatile V value;
+
+    Lazy(Supplier<V> make) {
+      this.make = make;
+    }
+
+    V get() {
+      V v = value;
+      if (v == null) {
         synchronized (this) {
-          p = plain;
-          if (p == null) {
-            p = PackedMatrix.of(w.data(), w.shape().rows(), w.shape().last());
-            plain = p;
+          v = value;
+          if (v == null) {
+            v = make.get();
+            value = v;
           }
         }
       }
-      return p;
+      return v;
     }
 
     synchronized void clear() {
-      transposed = null;
-      plain = null;
+      value = null;
     }
   }
 }

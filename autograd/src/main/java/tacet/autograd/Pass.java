@@ -9,6 +9,7 @@ import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.kernel.Kernels;
+import tacet.tensor.kernel.SparseRows;
 
 /**
  * One trip through a model: which mode, on which engine, with which randomness, and the tape of what
@@ -51,7 +52,56 @@ public final class Pass implements AutoCloseable {
     void write(Tensor dY, Tensor dX);
   }
 
-  private record Edge(Var var, Parameter parameter, Vjp vjp) {}
+  /** Writes the gradient by one input at some places only. */
+  @FunctionalInterface
+  public interface SampledVjp {
+    /**
+     * Writes every value of {@code dX}.
+     *
+     * @param dY gradient by the operator's result; not modified
+     * @param dX where the input is not zero; its values are overwritten
+     */
+    void write(Tensor dY, SparseRows dX);
+  }
+
+  /** Writes the gradient by one input from a gradient that is zero in most places. */
+  @FunctionalInterface
+  public interface SkippingVjp {
+    /**
+     * Writes every element of {@code dX}.
+     *
+     * @param dY gradient by the operator's result; not modified
+     * @param dX gradient by the input; overwritten
+     */
+    void write(SparseRows dY, Tensor dX);
+  }
+
+  /** The same where the gradient by the input is zero in the same places. */
+  @FunctionalInterface
+  public interface AlikeVjp {
+    /**
+     * Writes every value of {@code dX}.
+     *
+     * @param dY gradient by the operator's result; not modified
+     * @param dX the same places; its values are overwritten
+     */
+    void write(SparseRows dY, SparseRows dX);
+  }
+
+  private static final class Edge {
+    final Var var;
+    final Parameter parameter;
+    final Vjp vjp;
+    SampledVjp sampled;
+    SkippingVjp skipping;
+    AlikeVjp alike;
+
+    Edge(Var var, Parameter parameter, Vjp vjp) {
+      this.var = var;
+      this.parameter = parameter;
+      this.vjp = vjp;
+    }
+  }
 
   private record Node(Var out, List<Edge> edges) {}
 
@@ -60,6 +110,7 @@ public final class Pass implements AutoCloseable {
   private final long key;
   private final List<Node> tape = new ArrayList<>();
   private final List<float[]> held = new ArrayList<>();
+  private final List<Var> compressed = new ArrayList<>(); // their rows are held too
   private Observer observer;
   private long randomConsumers;
   private boolean closed;
@@ -140,7 +191,30 @@ public final class Pass implements AutoCloseable {
 
   /** A value from outside, with no gradient. */
   public Var constant(Tensor value) {
-    return new Var(value, false, -1);
+    return new Var(value, false, -1, false);
+  }
+
+  /**
+   * The value without its zeros, for products that skip them: compressed when first asked for, and
+   * kept for the gradients.
+   *
+   * @param x a value whose zeros were counted
+   */
+  SparseRows rows(Var x) {
+    if (x.rows == null) {
+      Shape s = x.shape();
+      x.rows = SparseRows.of(engine, x.value().data(), s.rows(), s.last(), x.active());
+      compressed.add(x);
+    }
+    return x.rows;
+  }
+
+  private void releaseRows(int from) {
+    for (int i = compressed.size() - 1; i >= from; i--) {
+      Var x = compressed.remove(i);
+      x.rows.release(engine.workspace());
+      x.rows = null;
+    }
   }
 
   /**
@@ -149,8 +223,10 @@ public final class Pass implements AutoCloseable {
    */
   public Var scope(Supplier<Var> part) {
     int mark = held.size();
+    int rowsMark = compressed.size();
     Var result = part.get();
     if (mode == Mode.INFERENCE) {
+      releaseRows(rowsMark);
       float[] keep = null;
       for (int i = held.size() - 1; i >= mark; i--) {
         float[] a = held.remove(i);
@@ -178,7 +254,9 @@ public final class Pass implements AutoCloseable {
   final class Recorder {
     private final Tensor y;
     private long active = -1;
+    private boolean masked;
     private List<Edge> edges;
+    private Edge last;
 
     private Recorder(Tensor y) {
       this.y = y;
@@ -190,16 +268,48 @@ public final class Pass implements AutoCloseable {
       return this;
     }
 
+    /** The gradient by the result matters only where the result is not zero. */
+    Recorder masked(boolean is) {
+      masked = is;
+      return this;
+    }
+
     /** An input with its vector-Jacobian product, kept only if a gradient flows through it. */
     Recorder from(Var x, Vjp vjp) {
+      last = null;
       if (x.tracked()) {
         add(new Edge(x, null, vjp));
       }
       return this;
     }
 
+    /** How the last input's gradient is written where only some places of it matter. */
+    Recorder sampled(SampledVjp vjp) {
+      if (last != null) {
+        last.sampled = vjp;
+      }
+      return this;
+    }
+
+    /** How the last input's gradient is written from one with few non-zeros. */
+    Recorder skipping(SkippingVjp vjp) {
+      if (last != null) {
+        last.skipping = vjp;
+      }
+      return this;
+    }
+
+    /** How the last input's gradient is written where it has its zeros in the same places. */
+    Recorder alike(AlikeVjp vjp) {
+      if (last != null) {
+        last.alike = vjp;
+      }
+      return this;
+    }
+
     /** A parameter with its vector-Jacobian product, kept only if it is trained; may be null. */
     Recorder from(Parameter p, Vjp vjp) {
+      last = null;
       if (p != null && p.trainable() && taping()) {
         add(new Edge(null, p, vjp));
       }
@@ -211,11 +321,12 @@ public final class Pass implements AutoCloseable {
         edges = new ArrayList<>(3);
       }
       edges.add(edge);
+      last = edge;
     }
 
     /** The result; on the tape if any input needs a gradient. */
     Var done() {
-      Var out = new Var(y, edges != null, active);
+      Var out = new Var(y, edges != null, active, masked);
       if (edges != null) {
         tape.add(new Node(out, edges));
       }
@@ -239,35 +350,110 @@ public final class Pass implements AutoCloseable {
     Arrays.fill(loss.gradient.data(), 0, loss.gradient.size(), 1f);
     for (int i = tape.size() - 1; i >= 0; i--) {
       Node node = tape.remove(i);
-      Tensor dY = node.out.gradient;
-      if (dY == null) {
+      Var out = node.out;
+      if (out.gradient == null && out.sparseGradient == null) {
         continue; // not on the way to the loss
       }
       for (Edge e : node.edges) {
         if (e.parameter != null) {
-          flow(dY, e.vjp, e.parameter.freshGradient(), e.parameter.gradient());
+          toParameter(out, e);
         } else {
-          Tensor fresh = null;
-          if (e.var.gradient == null) {
-            fresh = grab(e.var.shape());
-            e.var.gradient = fresh;
-          }
-          flow(dY, e.vjp, fresh, e.var.gradient);
+          toVar(out, e);
         }
       }
-      node.out.gradient = null;
-      engine.workspace().give(dY.data());
+      forgetGradient(out);
     }
   }
 
   /** The first contribution is written in place, later ones are added. */
-  private void flow(Tensor dY, Vjp vjp, Tensor fresh, Tensor sum) {
-    if (fresh != null) {
-      vjp.write(dY, fresh);
-      return;
+  private void toParameter(Var out, Edge e) {
+    Tensor fresh = e.parameter.freshGradient();
+    Tensor sum = e.parameter.gradient();
+    Tensor to = fresh == null ? grab(sum.shape()) : fresh;
+    write(out, e, to);
+    if (fresh == null) {
+      addAndGive(to, sum);
     }
-    Tensor more = grab(sum.shape());
-    vjp.write(dY, more);
+  }
+
+  private void toVar(Var out, Edge e) {
+    Var x = e.var;
+    SparseRows sparse = null;
+    if (out.sparseGradient != null && e.alike != null) {
+      sparse = out.sparseGradient.sibling(engine.workspace());
+      e.alike.write(out.sparseGradient, sparse);
+    } else if (x.masked() && x.rows != null) { // only the places where x is not zero matter
+      sparse = x.rows.sibling(engine.workspace());
+      if (e.sampled != null && out.sparseGradient == null) {
+        e.sampled.write(out.gradient, sparse);
+      } else {
+        Tensor all = grab(x.shape());
+        write(out, e, all);
+        sparse.gather(engine, all.data());
+        engine.workspace().give(all.data());
+      }
+    }
+    if (sparse == null) {
+      Tensor dense = grab(x.shape());
+      write(out, e, dense);
+      if (x.sparseGradient != null) {
+        expandGradient(x);
+      }
+      if (x.gradient == null) {
+        x.gradient = dense;
+      } else {
+        addAndGive(dense, x.gradient);
+      }
+    } else if (x.gradient == null && x.sparseGradient == null) {
+      x.sparseGradient = sparse;
+    } else if (x.sparseGradient != null && x.sparseGradient.samePlaces(sparse)) {
+      float[] sum = x.sparseGradient.value();
+      kernels().add(sum, 0, sparse.value(), 0, sparse.entries(), sum, 0);
+      sparse.release(engine.workspace());
+    } else {
+      if (x.sparseGradient != null) {
+        expandGradient(x);
+      }
+      Tensor dense = grab(x.shape());
+      sparse.expand(engine, dense.data());
+      sparse.release(engine.workspace());
+      addAndGive(dense, x.gradient);
+    }
+  }
+
+  /** The gradient by an edge's input in full. */
+  private void write(Var out, Edge e, Tensor dX) {
+    if (out.sparseGradient == null) {
+      e.vjp.write(out.gradient, dX);
+    } else if (e.skipping != null) {
+      e.skipping.write(out.sparseGradient, dX);
+    } else {
+      Tensor dY = grab(out.shape());
+      out.sparseGradient.expand(engine, dY.data());
+      e.vjp.write(dY, dX);
+      engine.workspace().give(dY.data());
+    }
+  }
+
+  private void expandGradient(Var x) {
+    x.gradient = grab(x.shape());
+    x.sparseGradient.expand(engine, x.gradient.data());
+    x.sparseGradient.release(engine.workspace());
+    x.sparseGradient = null;
+  }
+
+  private void forgetGradient(Var x) {
+    if (x.gradient != null) {
+      engine.workspace().give(x.gradient.data());
+      x.gradient = null;
+    }
+    if (x.sparseGradient != null) {
+      x.sparseGradient.release(engine.workspace());
+      x.sparseGradient = null;
+    }
+  }
+
+  private void addAndGive(Tensor more, Tensor sum) {
     Rows.forEach(
         this,
         sum.size(),
@@ -284,7 +470,11 @@ public final class Pass implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
+      for (Node node : tape) {
+        forgetGradient(node.out); // if backward failed half way
+      }
       tape.clear();
+      releaseRows(0);
       held.forEach(engine.workspace()::give);
       held.clear();
     }

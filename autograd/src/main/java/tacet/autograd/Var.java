@@ -2,6 +2,7 @@ package tacet.autograd;
 
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.kernel.SparseRows;
 
 /**
  * A value on its way through a {@link Pass}. Its buffer belongs to the pass: copy what must outlive
@@ -11,12 +12,16 @@ public final class Var {
   private final Tensor value;
   private final boolean tracked;
   private final long active;
-  Tensor gradient; // owned by the tape, during backward only
+  private final boolean masked;
+  SparseRows rows; // the value without its zeros, where a product asked for it; owned by the pass
+  Tensor gradient; // owned by the tape, during backward only; or
+  SparseRows sparseGradient; // the same where only some elements can be other than zero
 
-  Var(Tensor value, boolean tracked, long active) {
+  Var(Tensor value, boolean tracked, long active, boolean masked) {
     this.value = value;
     this.tracked = tracked;
     this.active = active;
+    this.masked = masked;
   }
 
   /** The numbers. */
@@ -37,5 +42,13 @@ public final class Var {
   /** How many elements are not zero, where the operator that made the value counted them; else -1. */
   public long active() {
     return active;
+  }
+
+  /**
+   * Whether the gradient by this value matters only where the value is not zero: what made it, a ReLU,
+   * passes nothing on elsewhere. The elements of the gradient at the zeros may then hold anything.
+   */
+  public boolean masked() {
+    return masked;
   }
 }

@@ -175,6 +175,42 @@ class OpsTest {
           return x * (0.5 + s * h / 3 / Math.sqrt(2 * Math.PI));
         },
         70);
+    checkUnary(
+        Ops::geluTanh,
+        x -> x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
+        70);
+    checkUnary(Ops::silu, x -> x / (1 + Math.exp(-x)), 70);
+  }
+
+  @Test
+  void rmsNorm() {
+    for (int[] s : new int[][] {{1, 1}, {7, 35}, {3, 131}}) {
+      int t = s[0];
+      int d = s[1];
+      Parameter x = random(1, t, d);
+      Parameter w = random(2, d);
+      float[] target = target(t * d);
+      GradCheck.of(
+              ENGINE,
+              pass ->
+                  Losses.meanSquaredError(pass, Ops.rmsNorm(pass, use(pass, x), w, 1e-2), target))
+          .against(
+              in -> {
+                double[] y = new double[t * d];
+                for (int i = 0; i < t; i++) {
+                  double square = 0;
+                  for (int j = 0; j < d; j++) {
+                    square += Math.pow(in.get(0)[i * d + j], 2) / d;
+                  }
+                  for (int j = 0; j < d; j++) {
+                    y[i * d + j] = in.get(0)[i * d + j] / Math.sqrt(square + 1e-2) * in.get(1)[j];
+                  }
+                }
+                return mse(y, target);
+              },
+              x,
+              w);
+    }
   }
 
   @Test

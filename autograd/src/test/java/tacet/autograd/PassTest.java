@@ -13,6 +13,7 @@ import tacet.tensor.Tensor;
 import tacet.tensor.Workers;
 import tacet.tensor.Workspace;
 import tacet.tensor.kernel.Kernels;
+import tacet.tensor.kernel.PackedMatrix;
 import tacet.tensor.kernel.ScalarKernels;
 
 class PassTest {
@@ -93,12 +94,12 @@ class PassTest {
   @Test
   void packedCopiesFollowTheValue() {
     Parameter w = Parameter.trainable(random(1, 3, 4));
-    float before = w.packed().panels()[0];
+    float before = w.plain().packed().panels()[PackedMatrix.START];
     w.value().data()[0] = before + 1;
     w.changed();
-    assertThat(w.packed().panels()[0]).isEqualTo(before + 1);
-    assertThat(w.packedTransposed().panels()[0]).isEqualTo(before + 1);
-    assertThat(w.withTrainable(false).packed()).isSameAs(w.packed());
+    assertThat(w.plain().packed().panels()[PackedMatrix.START]).isEqualTo(before + 1);
+    assertThat(w.transposed().packed().panels()[PackedMatrix.START]).isEqualTo(before + 1);
+    assertThat(w.withTrainable(false).plain().packed()).isSameAs(w.plain().packed());
   }
 
   @Test

@@ -7,6 +7,9 @@ import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
 import tacet.tensor.kernel.MatMul;
 import tacet.tensor.kernel.PackedMatrix;
+import tacet.tensor.kernel.SparseMatMul;
+import tacet.tensor.kernel.SparseRows;
+import tacet.tensor.kernel.WideMatrix;
 
 /**
  * The dense product beside the machine's peak, and the sparse product beside the dense one.
@@ -48,7 +51,9 @@ public final class Products {
 
   private static void row(Engine engine, int m, int n, int k, double peak) {
     float[] x = values(m * k, 1);
-    PackedMatrix b = PackedMatrix.of(values(k * n, 2), k, n);
+    float[] w = values(k * n, 2);
+    PackedMatrix b = PackedMatrix.of(w, k, n);
+    WideMatrix wide = WideMatrix.of(w, k, n);
     float[] y = new float[m * n];
     double dense = median(() -> MatMul.dense(engine, x, m, b, null, y));
     double gflops = 2.0 * m * n * k / dense;
@@ -59,7 +64,13 @@ public final class Products {
       for (int i = 0; i < h.length; i++) {
         h[i] = r.nextDouble() < density ? h[i] : 0;
       }
-      double t = median(() -> MatMul.sparse(engine, h, m, b, null, y));
+      double t =
+          median(
+              () -> {
+                SparseRows rows = SparseRows.of(engine, h, m, k, -1);
+                SparseMatMul.product(engine, rows, wide, null, y);
+                rows.release(engine.workspace());
+              });
       sparse.append(String.format(Locale.ROOT, " %.2f", dense / t));
     }
     System.out.println(

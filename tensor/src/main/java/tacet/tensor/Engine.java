@@ -1,5 +1,6 @@
 package tacet.tensor;
 
+import tacet.tensor.kernel.BreakEven;
 import tacet.tensor.kernel.Kernels;
 
 /**
@@ -51,6 +52,11 @@ public final class Engine implements AutoCloseable {
   /** The pool of buffers. */
   public Workspace workspace() {
     return workspace;
+  }
+
+  /** Where sparse products begin to be faster than dense ones. */
+  public BreakEven breakEven() {
+    return BreakEven.DEFAULT;
   }
 
   /** Whether products may skip zeros where that is faster; the results are the same. */

@@ -15,6 +15,9 @@ public interface Kernels {
   /** Columns in a panel of a packed matrix. */
   int PANEL = 32;
 
+  /** Columns of a block of a compressed row. */
+  int BLOCK = 128;
+
   /** Partial sums of a row reduction. */
   int LANES = 16;
 
@@ -85,38 +88,109 @@ public interface Kernels {
       int ldc);
 
   /**
-   * Writes the values of a row that are not zero, and their positions, to the front of two arrays.
+   * Writes the values of a row that are not zero, and their positions, one after the other into two
+   * arrays.
    *
-   * @param index positions relative to {@code xo}; must have room for n + 16 from {@code at}
+   * @param index the positions; must have room for n + 16 from {@code at}
    * @param value the values; must have room for n + 16 from {@code at}
-   * @return number of values written
+   * @param start from {@code so} on, where the entries of each block of {@value #BLOCK} positions
+   *     begin, and last where they end; written
+   * @return one past the last entry
    */
-  int compress(float[] x, int xo, int n, int[] index, float[] value, int at);
+  int compress(float[] x, int xo, int n, int[] index, float[] value, int at, int[] start, int so);
 
   /**
-   * One row of a product whose left side is compressed: c = init + Σ_p value[p] · B[index[p], :],
-   * in ascending p, which is the order of the dense product without its zeros.
+   * Reads a stretch of memory so that it is near when it is used out of order.
    *
-   * @param p0 first entry
-   * @param p1 one past the last entry
-   * @param n columns of B
-   * @param k rows of B
-   * @param panels B as {@link PackedMatrix} lays it out
+   * @return a sum of some of its values, for the caller to keep, so that the reading is not left out
    */
-  void sparseRow(
-      int p0,
-      int p1,
+  float touch(float[] x, int from, int to);
+
+  /**
+   * Some rows of a product whose left side is compressed, for one block of its columns and one group
+   * of columns of B: C[i,:] = init[i,:] + Σ_p value[p] · B[index[p],:] in ascending p, which is the
+   * order of the dense product without its zeros.
+   *
+   * @param start row i has the entries {@code start[at + i * step]} to {@code start[at + i * step +
+   *     span]} - 1
+   * @param b a group of {@link WideMatrix}, from {@code bo}: row f at {@code bo + f * stride}
+   * @param stride floats between two rows of the group, a multiple of 16
+   * @param width columns of the group, at most its stride
+   * @param init as in {@link #product}
+   */
+  void sparseRows(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
       int[] index,
       float[] value,
-      int n,
-      int k,
-      float[] panels,
-      int j0,
-      int j1,
+      float[] b,
+      int bo,
+      int stride,
+      int width,
       float[] init,
       int io,
+      int initStride,
       float[] c,
-      int co);
+      int co,
+      int ldc);
+
+  /**
+   * A product A · Bᵀ at chosen places only: value[p] = Σ_d A[i,d] · B[index[p],d] for the entries p of
+   * row i. Summed as row reductions are, in {@value #LANES} partial sums by d modulo {@value #LANES},
+   * joined as a tree; {@link #productByLanes} gives the same bits for all places.
+   *
+   * @param start entries of row i, as in {@link #sparseRows}
+   * @param value written at the entries
+   * @param a A, row-major from {@code ao} with row stride {@code lda}
+   * @param b B [k, n] as {@link WideMatrix} lays it out
+   * @param n columns of A and B
+   * @param k rows of B
+   */
+  void sampledRows(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
+      int[] index,
+      float[] value,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int n,
+      int k);
+
+  /**
+   * C = A · B where each sum is made as a row reduction: {@value #LANES} partial sums over k modulo
+   * {@value #LANES}, joined as a tree. The columns of A and the rows of B lie in the order of {@link
+   * #laneStart}.
+   *
+   * @param a A, row-major from {@code ao} with row stride {@code lda}
+   * @param panels B from {@code po}, as {@link PackedMatrix} lays it out
+   */
+  void productByLanes(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      int j0,
+      int j1,
+      float[] c,
+      int co,
+      int ldc);
+
+  /** Where the indices that are l modulo {@value #LANES} begin when k of them are ordered by lane. */
+  static int laneStart(int l, int k) {
+    return l * (k / LANES) + Math.min(l, k % LANES);
+  }
 
   // ------------------------------------------------------------------ activations
 
@@ -127,21 +201,40 @@ public interface Kernels {
   void reluBackward(float[] dY, int dyo, float[] y, int yo, int n, float[] dX, int dxo);
 
   /**
-   * y = x/2 · (1 + erf(x/√2)), the factor rounded to float as PyTorch does, so that y is exactly 0
-   * for x ≤ −5.54 or so. Returns how many results are not zero.
+   * y = x/2 · (1 + erf(x/√2)), absolute error below 5e-7. The factor is rounded to float as PyTorch
+   * does, so that y is exactly 0 for x ≤ −5.54 or so. Returns how many results are not zero.
    */
   int gelu(float[] x, int xo, int n, float[] y, int yo);
 
-  /** dX = dY · (Φ(x) + x φ(x)), the derivative of {@link #gelu}. */
+  /** dX = dY · (Φ(x) + x φ(x)), the derivative of {@link #gelu}, within 5e-7 · |dY|. */
   void geluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo);
+
+  /**
+   * y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), the form that checkpoints call {@code gelu_new}
+   * or {@code gelu_pytorch_tanh}; absolute error below 5e-7. The factor is rounded to float as
+   * PyTorch does, so that y is exactly 0 for x ≤ −5.16 or so. Returns how many results are not zero.
+   */
+  int geluTanh(float[] x, int xo, int n, float[] y, int yo);
+
+  /** dX = dY · g'(x), g being {@link #geluTanh}, within 5e-7 · |dY|. */
+  void geluTanhBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo);
+
+  /**
+   * y = x · σ(x), σ(x) = 1/(1 + exp(−x)): SiLU, within 4 ulp above x = −87. Returns how many results
+   * are not zero.
+   */
+  int silu(float[] x, int xo, int n, float[] y, int yo);
+
+  /** dX = dY · (σ(x) + x σ(x) (1 − σ(x))), the derivative of {@link #silu}. */
+  void siluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo);
 
   /** y = tanh(x), within 3 ulp. */
   void tanh(float[] x, int xo, int n, float[] y, int yo);
 
-  /** y = exp(x), within 2 ulp; 0 below −87.3. */
+  /** y = exp(x), within 2 ulp; 0 below −87.3, at most e^88.37. */
   void exp(float[] x, int xo, int n, float[] y, int yo);
 
-  /** y = erf(x), absolute error below 2e-7. */
+  /** y = erf(x), absolute error below 3e-7. */
   void erf(float[] x, int xo, int n, float[] y, int yo);
 
   // ------------------------------------------------------------------ rows
@@ -190,6 +283,46 @@ public interface Kernels {
       int so,
       float[] dX,
       int dxo);
+
+  /**
+   * Root-mean-square normalisation of one row (Zhang and Sennrich 2019; T5's LayerNorm): y = x · r ·
+   * weight, r = 1/√(mean(x²) + eps).
+   *
+   * @param statistics r at {@code so}; written
+   */
+  void rmsNormRow(
+      float[] x,
+      int xo,
+      int n,
+      float[] weight,
+      float eps,
+      float[] y,
+      int yo,
+      float[] statistics,
+      int so);
+
+  /**
+   * Gradient of {@link #rmsNormRow} by x: with g = dY ∘ weight, dX = r · (g − x r · mean(g ∘ x r)).
+   * Reads the r that it wrote.
+   */
+  void rmsNormBackwardRow(
+      float[] dY,
+      int dyo,
+      float[] x,
+      int xo,
+      int n,
+      float[] weight,
+      float[] statistics,
+      int so,
+      float[] dX,
+      int dxo);
+
+  /**
+   * sums[j] += dY[j] · (x[j] − mean) · r: what one row adds to the gradient by the weight of a
+   * normalisation (mean is 0 for {@link #rmsNormRow}).
+   */
+  void normWeightRow(
+      float[] dY, int dyo, float[] x, int xo, int n, float mean, float r, float[] sums, int so);
 
   // ------------------------------------------------------------------ density
 

@@ -5,16 +5,15 @@ import tacet.tensor.Engine;
 import tacet.tensor.Workspace;
 
 /**
- * Matrix products over all threads of an engine: dense, activation-sparse, and the choice between
- * them. Y[t,n] = init + X[t,k] · B[k,n], B packed.
+ * Dense matrix products over all threads of an engine, and the choice between them and the sparse
+ * ones of {@link SparseMatMul}. Y[t,n] = init + X[t,k] · B[k,n], B packed.
  *
  * <p>The split over threads never divides a sum, so results have the same bits for any number of
  * threads; and the sparse product adds the same terms in the same order as the dense one without
  * those that are zero, so both have the same bits too (B must be finite: 0 · ∞ would be NaN).
  */
 public final class MatMul {
-  private static final int ROWS = 126; // a multiple of the tile's six rows
-  private static final int SPARSE_ROWS = 32;
+  private static final int ROWS = 126; // of a thread's share, a multiple of the tile's six
   private static final float[] ZEROS = new float[8192]; // never written
 
   private MatMul() {}
@@ -25,27 +24,26 @@ public final class MatMul {
    *
    * @param x X, row-major t × k
    * @param t rows
-   * @param active number of non-zeros in X, or a negative number when it is not known
+   * @param active number of non-zeros in X or an upper bound; negative when it is not known
    * @param bias n values, or null
    * @param y Y, row-major t × n; modified
    */
   public static void product(
-      Engine engine, float[] x, int t, long active, PackedMatrix b, float[] bias, float[] y) {
-    if (engine.skipsZeros() && active >= 0 && active <= breakEven(b) * t * b.k()) {
-      sparse(engine, x, t, b, bias, y);
+      Engine engine, float[] x, int t, long active, RightSide b, float[] bias, float[] y) {
+    if (skips(engine, t, active, b)) {
+      SparseRows rows = SparseRows.of(engine, x, t, b.k(), active);
+      SparseMatMul.product(engine, rows, b.wide(), bias, y);
+      rows.release(engine.workspace());
     } else {
-      dense(engine, x, t, b, bias, y);
+      dense(engine, x, t, b.packed(), bias, y);
     }
   }
 
-  /**
-   * Share of non-zeros up to which the sparse product is faster than the dense one. It reads B with
-   * less reuse, so the share falls as B leaves the caches. Measured with {@code
-   * tacet.benchmarks.Products} on a machine with 1 MiB of second-level cache, set on the safe side.
-   */
-  static double breakEven(PackedMatrix b) {
-    long bytes = 4L * PackedMatrix.size(b.k(), b.n());
-    return bytes <= 4 << 20 ? 0.25 : bytes <= 10 << 20 ? 0.12 : 0.06;
+  /** Whether the sparse product is expected to be faster for so many non-zeros in t rows. */
+  public static boolean skips(Engine engine, int t, long active, RightSide b) {
+    return engine.skipsZeros()
+        && active >= 0
+        && active <= engine.breakEven().density(t, b.k(), b.n()) * t * b.k();
   }
 
   /** Y = bias + X · B by the dense product. */
@@ -88,7 +86,7 @@ public final class MatMul {
                       from * k,
                       k,
                       b.panels(),
-                      0,
+                      PackedMatrix.START,
                       0,
                       panels,
                       init,
@@ -106,72 +104,79 @@ public final class MatMul {
               grain,
               (part, from, to) ->
                   kernels.product(
-                      t, n, k, x, 0, k, b.panels(), 0, from, to, init, 0, initStride, y, 0, n));
+                      t,
+                      n,
+                      k,
+                      x,
+                      0,
+                      k,
+                      b.panels(),
+                      PackedMatrix.START,
+                      from,
+                      to,
+                      init,
+                      0,
+                      initStride,
+                      y,
+                      0,
+                      n));
     }
   }
 
-  /** Y = bias + X · B, skipping the zeros of X: each row is compressed, then runs down its list. */
-  public static void sparse(
-      Engine engine, float[] x, int t, PackedMatrix b, float[] bias, float[] y) {
+  /**
+   * Y = X · B with each sum made by lanes (see {@link Kernels#productByLanes}): what {@link
+   * SparseMatMul#sampled} computes in some places, in all places.
+   *
+   * @param x row-major t × k
+   * @param b B packed with {@link PackedMatrix#byLanes}
+   * @param y row-major t × n; modified
+   */
+  public static void denseByLanes(Engine engine, float[] x, int t, PackedMatrix b, float[] y) {
     Kernels kernels = engine.kernels();
-    Workspace workspace = engine.workspace();
     int n = b.n();
     int k = b.k();
-    int panels = PackedMatrix.panels(n);
-    float[] init;
-    int initStride;
-    if (bias == null && n > ZEROS.length) {
-      Arrays.fill(y, 0, t * n, 0f);
-      init = y;
-      initStride = n;
-    } else {
-      init = bias == null ? ZEROS : bias;
-      initStride = 0;
-    }
-    int room = SPARSE_ROWS * k + Kernels.LANES;
-    int threads = engine.workers().size();
-    int[][] index = new int[threads][];
-    float[][] value = new float[threads][];
-    for (int i = 0; i < threads; i++) {
-      index[i] = workspace.takeInts(room);
-      value[i] = workspace.take(room);
-    }
+    float[] ordered = engine.workspace().take(t * k);
     engine
         .workers()
         .forEach(
             t,
-            SPARSE_ROWS,
+            64,
             (part, from, to) -> {
-              int[] start = new int[SPARSE_ROWS + 1];
               for (int i = from; i < to; i++) {
-                int at = start[i - from];
-                start[i - from + 1] =
-                    at + kernels.compress(x, i * k, k, index[part], value[part], at);
-              }
-              for (int j = 0; j < panels; j += 4) { // a few panels stay in the cache for all rows
-                int j1 = Math.min(panels, j + 4);
-                for (int i = from; i < to; i++) {
-                  kernels.sparseRow(
-                      start[i - from],
-                      start[i - from + 1],
-                      index[part],
-                      value[part],
-                      n,
-                      k,
-                      b.panels(),
-                      j,
-                      j1,
-                      init,
-                      i * initStride,
-                      y,
-                      i * n);
+                int at = i * k;
+                for (int l = 0; l < Kernels.LANES; l++) {
+                  for (int r = l; r < k; r += Kernels.LANES) {
+                    ordered[at++] = x[i * k + r];
+                  }
                 }
               }
             });
-    for (int i = 0; i < threads; i++) {
-      workspace.give(index[i]);
-      workspace.give(value[i]);
-    }
+    int panels = PackedMatrix.panels(n);
+    int threads = engine.workers().size();
+    int parts = Math.max(1, Math.min((t + 5) / 6, 4 * threads));
+    int rows = ((t + parts - 1) / parts + 5) / 6 * 6;
+    rows = Math.min(rows, ROWS);
+    engine
+        .workers()
+        .forEach(
+            t,
+            rows,
+            (part, from, to) ->
+                kernels.productByLanes(
+                    to - from,
+                    n,
+                    k,
+                    ordered,
+                    from * k,
+                    k,
+                    b.panels(),
+                    PackedMatrix.START,
+                    0,
+                    panels,
+                    y,
+                    from * n,
+                    n));
+    engine.workspace().give(ordered);
   }
 
   /**
@@ -188,7 +193,7 @@ public final class MatMul {
     }
     Workspace workspace = engine.workspace();
     float[] at = workspace.take(m * t);
-    float[] packed = workspace.take(PackedMatrix.size(t, n));
+    float[] packed = workspace.take(PackedMatrix.START + PackedMatrix.size(t, n));
     engine
         .workers()
         .forEach(
@@ -200,7 +205,8 @@ public final class MatMul {
         .forEach(
             PackedMatrix.panels(n),
             1,
-            (part, from, to) -> PackedMatrix.pack(b, 0, n, t, n, packed, 0, from, to));
+            (part, from, to) ->
+                PackedMatrix.pack(b, 0, n, t, n, packed, PackedMatrix.START, from, to));
     dense(engine, at, m, new PackedMatrix(t, n, packed), null, c);
     workspace.give(at);
     workspace.give(packed);

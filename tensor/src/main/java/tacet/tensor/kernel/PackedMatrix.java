@@ -5,32 +5,54 @@ package tacet.tensor.kernel;
  * Kernels#PANEL} columns, each k × 32 floats, one after the other; the last panel is padded with
  * zeros. Frozen weights are packed once, trainable ones when they change.
  *
+ * <p>The first panel begins at {@link #START}: the G1 collector places an array of half a region or
+ * more at the start of a region, behind a header of 16 bytes, so that every vector of a large matrix
+ * then lies within one cache line. Elsewhere it does no harm.
+ *
  * @param k rows of B
  * @param n columns of B
- * @param panels the values, {@code ceil(n / 32) * k * 32} of them; may be longer
+ * @param panels the values, {@code ceil(n / 32) * k * 32} of them from {@link #START}; may be longer
  */
 public record PackedMatrix(int k, int n, float[] panels) {
+  /** Index of the first value: 16 + 4 · 12 bytes are a cache line of 64. */
+  public static final int START = 12;
+
   /** Number of panels for n columns. */
   public static int panels(int n) {
     return (n + Kernels.PANEL - 1) / Kernels.PANEL;
   }
 
-  /** Floats needed for a packed k × n matrix. */
+  /** Floats of a packed k × n matrix, without what comes before its start. */
   public static int size(int k, int n) {
     return Math.multiplyExact(panels(n) * Kernels.PANEL, k);
   }
 
   /** Packs a row-major k × n matrix. */
   public static PackedMatrix of(float[] b, int k, int n) {
-    PackedMatrix p = new PackedMatrix(k, n, new float[size(k, n)]);
-    pack(b, 0, n, k, n, p.panels, 0, 0, panels(n));
+    PackedMatrix p = new PackedMatrix(k, n, new float[START + size(k, n)]);
+    pack(b, 0, n, k, n, p.panels, START, 0, panels(n));
     return p;
   }
 
   /** Packs the transpose of a row-major n × k matrix: a linear layer's weight [out, in]. */
   public static PackedMatrix ofTransposed(float[] b, int k, int n) {
-    PackedMatrix p = new PackedMatrix(k, n, new float[size(k, n)]);
-    packTransposed(b, 0, k, k, n, p.panels, 0, 0, panels(n));
+    PackedMatrix p = new PackedMatrix(k, n, new float[START + size(k, n)]);
+    packTransposed(b, 0, k, k, n, p.panels, START, 0, panels(n));
+    return p;
+  }
+
+  /** Packs a row-major k × n matrix with its rows in the order of {@link Kernels#laneStart}. */
+  public static PackedMatrix byLanes(float[] b, int k, int n) {
+    PackedMatrix p = new PackedMatrix(k, n, new float[START + size(k, n)]);
+    for (int j = 0; j < panels(n); j++) {
+      int width = Math.min(Kernels.PANEL, n - j * Kernels.PANEL);
+      int to = START + j * k * Kernels.PANEL;
+      for (int l = 0; l < Kernels.LANES; l++) {
+        for (int r = l; r < k; r += Kernels.LANES, to += Kernels.PANEL) {
+          System.arraycopy(b, r * n + j * Kernels.PANEL, p.panels, to, width);
+        }
+      }
+    }
     return p;
   }
 

@@ -89,42 +89,125 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public int compress(float[] x, int xo, int n, int[] index, float[] value, int at) {
+  public int compress(
+      float[] x, int xo, int n, int[] index, float[] value, int at, int[] start, int so) {
     int q = at;
     for (int i = 0; i < n; i++) {
+      if (i % BLOCK == 0) {
+        start[so++] = q;
+      }
       float v = x[xo + i];
       if (v != 0) {
         index[q] = i;
         value[q++] = v;
       }
     }
-    return q - at;
+    start[so] = q;
+    return q;
   }
 
   @Override
-  public void sparseRow(
-      int p0,
-      int p1,
+  public float touch(float[] x, int from, int to) {
+    float sum = 0;
+    for (int i = from; i < to; i += 16) {
+      sum += x[i];
+    }
+    return sum;
+  }
+
+  @Override
+  public void sparseRows(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
       int[] index,
       float[] value,
-      int n,
-      int k,
-      float[] panels,
-      int j0,
-      int j1,
+      float[] b,
+      int bo,
+      int stride,
+      int width,
       float[] init,
       int io,
+      int initStride,
       float[] c,
-      int co) {
-    float[] row = new float[PANEL];
-    for (int j = j0; j < j1; j++) {
-      int width = Math.min(PANEL, n - j * PANEL);
-      int b = j * k * PANEL;
-      System.arraycopy(init, io + j * PANEL, row, 0, width);
-      for (int p = p0; p < p1; p++) {
-        multiplyAdd(value[p], panels, b + index[p] * PANEL, row, 0, PANEL);
+      int co,
+      int ldc) {
+    float[] row = new float[WideMatrix.GROUP];
+    for (int i = 0; i < rows; i++) {
+      System.arraycopy(init, io + i * initStride, row, 0, width);
+      for (int p = start[at + i * step]; p < start[at + i * step + span]; p++) {
+        multiplyAdd(value[p], b, bo + index[p] * stride, row, 0, width);
       }
-      System.arraycopy(row, 0, c, co + j * PANEL, width);
+      System.arraycopy(row, 0, c, co + i * ldc, width);
+    }
+  }
+
+  @Override
+  public void sampledRows(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
+      int[] index,
+      float[] value,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int n,
+      int k) {
+    float[] lanes = new float[LANES];
+    for (int i = 0; i < rows; i++) {
+      for (int p = start[at + i * step]; p < start[at + i * step + span]; p++) {
+        Arrays.fill(lanes, 0f);
+        for (int g = 0; g < WideMatrix.groups(n); g++) {
+          int from = WideMatrix.start(g, k) + index[p] * WideMatrix.stride(g, n);
+          int row = ao + i * lda + g * WideMatrix.GROUP;
+          for (int d = 0; d < WideMatrix.width(g, n); d++) {
+            lanes[d % LANES] = multiplyAdd(a[row + d], b[from + d], lanes[d % LANES]);
+          }
+        }
+        value[p] = ScalarMath.tree(lanes);
+      }
+    }
+  }
+
+  @Override
+  public void productByLanes(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      int j0,
+      int j1,
+      float[] c,
+      int co,
+      int ldc) {
+    float[][] parts = new float[LANES][PANEL];
+    for (int j = j0; j < j1; j++) {
+      int b = po + j * k * PANEL;
+      for (int i = 0; i < m; i++) {
+        for (int l = 0; l < LANES; l++) {
+          Arrays.fill(parts[l], 0f);
+          for (int r = Kernels.laneStart(l, k); r < Kernels.laneStart(l + 1, k); r++) {
+            multiplyAdd(a[ao + i * lda + r], panels, b + r * PANEL, parts[l], 0, PANEL);
+          }
+        }
+        for (int w = LANES / 2; w > 0; w /= 2) {
+          for (int l = 0; l < w; l++) {
+            add(parts[l], 0, parts[l + w], 0, PANEL, parts[l], 0);
+          }
+        }
+        int width = Math.min(PANEL, n - j * PANEL);
+        System.arraycopy(parts[0], 0, c, co + i * ldc + j * PANEL, width);
+      }
     }
   }
 
@@ -163,6 +246,42 @@ public final class ScalarKernels implements Kernels {
   public void geluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo) {
     for (int i = 0; i < n; i++) {
       dX[dxo + i] = dY[dyo + i] * ScalarMath.geluDerivative(x[xo + i]);
+    }
+  }
+
+  @Override
+  public int geluTanh(float[] x, int xo, int n, float[] y, int yo) {
+    int active = 0;
+    for (int i = 0; i < n; i++) {
+      float v = ScalarMath.geluTanh(x[xo + i]);
+      y[yo + i] = v;
+      active += v != 0 ? 1 : 0;
+    }
+    return active;
+  }
+
+  @Override
+  public void geluTanhBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo) {
+    for (int i = 0; i < n; i++) {
+      dX[dxo + i] = dY[dyo + i] * ScalarMath.geluTanhDerivative(x[xo + i]);
+    }
+  }
+
+  @Override
+  public int silu(float[] x, int xo, int n, float[] y, int yo) {
+    int active = 0;
+    for (int i = 0; i < n; i++) {
+      float v = ScalarMath.silu(x[xo + i]);
+      y[yo + i] = v;
+      active += v != 0 ? 1 : 0;
+    }
+    return active;
+  }
+
+  @Override
+  public void siluBackward(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo) {
+    for (int i = 0; i < n; i++) {
+      dX[dxo + i] = dY[dyo + i] * ScalarMath.siluDerivative(x[xo + i]);
     }
   }
 
@@ -276,6 +395,59 @@ public final class ScalarKernels implements Kernels {
     for (int i = 0; i < n; i++) {
       float g = dY[dyo + i] * gamma[i] - a;
       dX[dxo + i] = multiplyAdd((x[xo + i] - mean) * rstd, b, g) * rstd;
+    }
+  }
+
+  @Override
+  public void rmsNormRow(
+      float[] x,
+      int xo,
+      int n,
+      float[] weight,
+      float eps,
+      float[] y,
+      int yo,
+      float[] statistics,
+      int so) {
+    float[] lanes = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      lanes[i % LANES] = multiplyAdd(x[xo + i], x[xo + i], lanes[i % LANES]);
+    }
+    float r = (float) (1 / Math.sqrt(ScalarMath.tree(lanes) / n + (double) eps));
+    for (int i = 0; i < n; i++) {
+      y[yo + i] = x[xo + i] * r * weight[i];
+    }
+    statistics[so] = r;
+  }
+
+  @Override
+  public void rmsNormBackwardRow(
+      float[] dY,
+      int dyo,
+      float[] x,
+      int xo,
+      int n,
+      float[] weight,
+      float[] statistics,
+      int so,
+      float[] dX,
+      int dxo) {
+    float r = statistics[so];
+    float[] dot = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      dot[i % LANES] = multiplyAdd(dY[dyo + i] * weight[i], x[xo + i] * r, dot[i % LANES]);
+    }
+    float b = -(ScalarMath.tree(dot) / n);
+    for (int i = 0; i < n; i++) {
+      dX[dxo + i] = multiplyAdd(x[xo + i] * r, b, dY[dyo + i] * weight[i]) * r;
+    }
+  }
+
+  @Override
+  public void normWeightRow(
+      float[] dY, int dyo, float[] x, int xo, int n, float mean, float r, float[] sums, int so) {
+    for (int i = 0; i < n; i++) {
+      sums[so + i] = multiplyAdd(dY[dyo + i], (x[xo + i] - mean) * r, sums[so + i]);
     }
   }
 

@@ -8,13 +8,21 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/** {@link ScalarMath}, operation by operation, on vectors: the results have the same bits. */
+/**
+ * {@link ScalarMath}, operation by operation, on vectors: the results have the same bits.
+ *
+ * <p>The compiler stops inlining when a method has grown to 18,000 nodes, and then every vector
+ * becomes an object. An operation on vectors, a broadcast included, costs about 300 nodes, so one
+ * loop may have about sixty. (Coefficients kept as vectors would not count, but loads of 64 bytes
+ * that cross cache lines were measured to be 30 % slower than broadcasts.)
+ */
 final class VectorMath {
   /** The widest species, or the width in bits that the system property tacet.vector.bits names. */
   static final VectorSpecies<Float> S = species();
 
   static final VectorSpecies<Integer> SI = S.withLanes(int.class);
   static final int L = S.length();
+  static final IntVector IOTA = IntVector.zero(SI).addIndex(1);
 
   private VectorMath() {}
 
@@ -38,8 +46,13 @@ final class VectorMath {
     return FloatVector.broadcast(S, v);
   }
 
+  /** Two instructions, where {@code FloatVector.min} is six for the sake of NaN and −0. */
+  private static FloatVector least(FloatVector x, float limit) {
+    return x.blend(limit, x.compare(VectorOperators.GT, limit));
+  }
+
   static FloatVector exp(FloatVector x) {
-    FloatVector y = x.max(EXP_MIN).min(EXP_MAX);
+    FloatVector y = least(x, EXP_MAX); // below the range, the last line makes 0
     FloatVector n = y.fma(set(LOG2E), set(ROUND));
     IntVector bits = n.reinterpretAsInts();
     n = n.sub(ROUND);
@@ -68,25 +81,26 @@ final class VectorMath {
     return outer.blend(inner, a.compare(VectorOperators.LT, TANH_INNER));
   }
 
+  private static FloatVector exp2(FloatVector w) {
+    FloatVector n = w.add(ROUND);
+    IntVector bits = n.reinterpretAsInts();
+    FloatVector r = w.sub(n.sub(ROUND));
+    FloatVector z = r.mul(r);
+    FloatVector p = r.fma(set(X0), set(X1)).fma(z, r.fma(set(X2), set(X3)));
+    p = p.fma(z, r.fma(set(X4), set(1f)));
+    return p.reinterpretAsInts().add(bits.lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+  }
+
+  private static FloatVector erfOfRoot(FloatVector a) {
+    FloatVector b = least(a, SATURATED);
+    FloatVector z = b.mul(b);
+    FloatVector p = b.fma(set(C8), set(C7)).fma(z, b.fma(set(C6), set(C5)));
+    p = p.fma(z.mul(z), b.fma(set(C4), set(C3)).fma(z, b.fma(set(C2), set(C1))));
+    return set(1f).sub(exp2(p.mul(b)));
+  }
+
   static FloatVector erf(FloatVector x) {
-    FloatVector a = x.abs();
-    FloatVector z = x.mul(x);
-    FloatVector p = z.fma(set(R0), set(R1));
-    p = p.fma(z, set(R2));
-    p = p.fma(z, set(R3));
-    p = p.fma(z, set(R4));
-    p = p.fma(z, set(R5));
-    p = p.fma(z, set(R6));
-    FloatVector inner = p.mul(x);
-    FloatVector t = set(1f).div(a.fma(set(0.5f), set(1f)));
-    FloatVector q = t.fma(set(Q0), set(Q1));
-    q = q.fma(t, set(Q2));
-    q = q.fma(t, set(Q3));
-    q = q.fma(t, set(Q4));
-    q = q.fma(t, set(Q5));
-    q = q.fma(t, set(Q6));
-    FloatVector outer = copySign(set(1f).sub(q.mul(t).mul(exp(z.neg()))), x);
-    return outer.blend(inner, a.compare(VectorOperators.LT, 1f));
+    return copySign(erfOfRoot(x.abs().mul(SQRT_2)), x);
   }
 
   /** |magnitude| with the sign of s. */
@@ -96,13 +110,49 @@ final class VectorMath {
   }
 
   static FloatVector gelu(FloatVector x) {
-    return x.mul(0.5f).mul(erf(x.mul(SQRT_HALF)).add(1f));
+    FloatVector a = x.abs();
+    return a.fma(erfOfRoot(a), x).mul(0.5f);
   }
 
   static FloatVector geluDerivative(FloatVector x) {
-    FloatVector cdf = erf(x.mul(SQRT_HALF)).add(1f).mul(0.5f);
-    FloatVector pdf = exp(x.mul(x).mul(-0.5f)).mul(INV_SQRT_2PI);
-    return x.fma(pdf, cdf);
+    FloatVector e = exp2(least(x.mul(x), SQUARE_MAX).mul(HALF_LOG2E));
+    FloatVector t = set(1f).div(x.abs().fma(set(D_SLOPE), set(1f)));
+    FloatVector q = t.fma(set(D6), set(D5));
+    q = q.fma(t, set(D4));
+    q = q.fma(t, set(D3));
+    q = q.fma(t, set(D2));
+    q = q.fma(t, set(D1));
+    FloatVector c = q.mul(t).mul(e).mul(0.5f);
+    FloatVector cdf = set(1f).sub(c).blend(c, x.compare(VectorOperators.LT, 0f));
+    return x.mul(INV_SQRT_2PI).fma(e, cdf);
+  }
+
+  static FloatVector geluTanh(FloatVector x) {
+    FloatVector a = x.mul(x).fma(set(G1), set(G0)).mul(x).abs();
+    FloatVector t = set(1f).sub(set(2f).div(exp(a).add(1f)));
+    return x.mul(0.5f).mul(copySign(t, x).add(1f));
+  }
+
+  static FloatVector geluTanhDerivative(FloatVector x) {
+    FloatVector z = x.mul(x);
+    FloatVector q = exp(z.fma(set(G1), set(G0)).mul(x).abs().neg());
+    FloatVector r = set(1f).div(q.add(1f));
+    FloatVector qr = q.mul(r);
+    FloatVector cdf = r.blend(qr, x.compare(VectorOperators.LT, 0f));
+    return z.fma(set(3f * G1), set(G0)).mul(x).fma(qr.mul(r), cdf);
+  }
+
+  static FloatVector silu(FloatVector x) {
+    FloatVector q = exp(x.abs().neg());
+    FloatVector r = set(1f).div(q.add(1f));
+    return r.blend(q.mul(r), x.compare(VectorOperators.LT, 0f)).mul(x);
+  }
+
+  static FloatVector siluDerivative(FloatVector x) {
+    FloatVector q = exp(x.abs().neg());
+    FloatVector r = set(1f).div(q.add(1f));
+    FloatVector qr = q.mul(r);
+    return x.fma(qr.mul(r), r.blend(qr, x.compare(VectorOperators.LT, 0f)));
   }
 
   static FloatVector density(Surrogate s, float parameter, FloatVector x) {

@@ -1,145 +1,322 @@
 package tacet.tensor.kernel;
 
-import static tacet.tensor.kernel.Kernels.PANEL;
+import static tacet.tensor.kernel.Kernels.LANES;
 import static tacet.tensor.kernel.VectorMath.L;
 import static tacet.tensor.kernel.VectorMath.S;
+import static tacet.tensor.kernel.VectorMath.set;
 
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Products whose left side is mostly zeros, or has few rows. One row of the sparse product keeps
- * eight vectors of its result in registers while it runs down the list of non-zeros: four panels at
- * a time, so that the loads of different panels overlap.
+ * Products whose left side is mostly zeros, or whose result is wanted in few places, or whose left
+ * side has few rows.
  */
 final class VectorSparse {
-  private static final int GROUP = 4; // panels per pass
-
   private VectorSparse() {}
 
-  static void row(
-      int p0,
-      int p1,
-      int[] index,
-      float[] value,
-      int n,
-      int k,
-      float[] panels,
-      int j0,
-      int j1,
-      float[] init,
-      int io,
-      float[] c,
-      int co) {
-    int whole = Math.min(j1, n / PANEL); // panels before the ragged one
-    int j = j0;
-    for (; j + GROUP <= whole; j += GROUP) {
-      for (int h = 0; h < PANEL; h += 2 * L) {
-        four(
-            p0,
-            p1,
-            index,
-            value,
-            panels,
-            j * k * PANEL + h,
-            k * PANEL,
-            init,
-            io + j * PANEL + h,
-            c,
-            co + j * PANEL + h);
-      }
-    }
-    for (; j < whole; j++) {
-      for (int h = 0; h < PANEL; h += 2 * L) {
-        one(
-            p0,
-            p1,
-            index,
-            value,
-            panels,
-            j * k * PANEL + h,
-            init,
-            io + j * PANEL + h,
-            c,
-            co + j * PANEL + h);
-      }
-    }
-    if (j < j1) {
-      int width = n - j * PANEL;
-      float[] buffer = new float[PANEL];
-      System.arraycopy(init, io + j * PANEL, buffer, 0, width);
-      for (int h = 0; h < PANEL && h < width; h += 2 * L) {
-        one(p0, p1, index, value, panels, j * k * PANEL + h, buffer, h, buffer, h);
-      }
-      System.arraycopy(buffer, 0, c, co + j * PANEL, width);
-    }
-  }
-
-  private static void four(
-      int p0,
-      int p1,
-      int[] index,
-      float[] value,
-      float[] b,
-      int b0,
-      int panel,
-      float[] init,
-      int io,
-      float[] c,
-      int co) {
-    int b1 = b0 + panel;
-    int b2 = b1 + panel;
-    int b3 = b2 + panel;
-    FloatVector x0 = FloatVector.fromArray(S, init, io);
-    FloatVector y0 = FloatVector.fromArray(S, init, io + L);
-    FloatVector x1 = FloatVector.fromArray(S, init, io + PANEL);
-    FloatVector y1 = FloatVector.fromArray(S, init, io + PANEL + L);
-    FloatVector x2 = FloatVector.fromArray(S, init, io + 2 * PANEL);
-    FloatVector y2 = FloatVector.fromArray(S, init, io + 2 * PANEL + L);
-    FloatVector x3 = FloatVector.fromArray(S, init, io + 3 * PANEL);
-    FloatVector y3 = FloatVector.fromArray(S, init, io + 3 * PANEL + L);
-    for (int p = p0; p < p1; p++) {
-      int o = index[p] * PANEL;
-      FloatVector s = FloatVector.broadcast(S, value[p]);
-      x0 = s.fma(FloatVector.fromArray(S, b, b0 + o), x0);
-      y0 = s.fma(FloatVector.fromArray(S, b, b0 + o + L), y0);
-      x1 = s.fma(FloatVector.fromArray(S, b, b1 + o), x1);
-      y1 = s.fma(FloatVector.fromArray(S, b, b1 + o + L), y1);
-      x2 = s.fma(FloatVector.fromArray(S, b, b2 + o), x2);
-      y2 = s.fma(FloatVector.fromArray(S, b, b2 + o + L), y2);
-      x3 = s.fma(FloatVector.fromArray(S, b, b3 + o), x3);
-      y3 = s.fma(FloatVector.fromArray(S, b, b3 + o + L), y3);
-    }
-    x0.intoArray(c, co);
-    y0.intoArray(c, co + L);
-    x1.intoArray(c, co + PANEL);
-    y1.intoArray(c, co + PANEL + L);
-    x2.intoArray(c, co + 2 * PANEL);
-    y2.intoArray(c, co + 2 * PANEL + L);
-    x3.intoArray(c, co + 3 * PANEL);
-    y3.intoArray(c, co + 3 * PANEL + L);
-  }
-
-  private static void one(
-      int p0,
-      int p1,
+  /** See {@link Kernels#sparseRows}. */
+  static void rows(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
       int[] index,
       float[] value,
       float[] b,
       int bo,
+      int stride,
+      int width,
       float[] init,
       int io,
+      int initStride,
       float[] c,
-      int co) {
-    FloatVector x = FloatVector.fromArray(S, init, io);
-    FloatVector y = FloatVector.fromArray(S, init, io + L);
-    for (int p = p0; p < p1; p++) {
-      int o = bo + index[p] * PANEL;
-      FloatVector s = FloatVector.broadcast(S, value[p]);
-      x = s.fma(FloatVector.fromArray(S, b, o), x);
-      y = s.fma(FloatVector.fromArray(S, b, o + L), y);
+      int co,
+      int ldc) {
+    int j = 0;
+    for (; j + 8 * L <= width; j += 8 * L) {
+      eight(
+          rows,
+          start,
+          at,
+          step,
+          span,
+          index,
+          value,
+          b,
+          bo + j,
+          stride,
+          init,
+          io + j,
+          initStride,
+          c,
+          co + j,
+          ldc);
     }
-    x.intoArray(c, co);
-    y.intoArray(c, co + L);
+    for (; j < width; j += L) {
+      if (j + L <= width) {
+        one(
+            rows,
+            start,
+            at,
+            step,
+            span,
+            index,
+            value,
+            b,
+            bo + j,
+            stride,
+            init,
+            io + j,
+            initStride,
+            c,
+            co + j,
+            ldc);
+      } else {
+        ragged(
+            rows,
+            start,
+            at,
+            step,
+            span,
+            index,
+            value,
+            b,
+            bo + j,
+            stride,
+            width - j,
+            init,
+            io + j,
+            initStride,
+            c,
+            co + j,
+            ldc);
+      }
+    }
+  }
+
+  /** Eight vectors of columns stay in registers while each row runs down its list. */
+  private static void eight(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
+      int[] index,
+      float[] value,
+      float[] b,
+      int bo,
+      int stride,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc) {
+    for (int i = 0; i < rows; i++) {
+      int p1 = start[at + i * step + span];
+      int from = io + i * initStride;
+      int to = co + i * ldc;
+      FloatVector x0 = FloatVector.fromArray(S, init, from);
+      FloatVector x1 = FloatVector.fromArray(S, init, from + L);
+      FloatVector x2 = FloatVector.fromArray(S, init, from + 2 * L);
+      FloatVector x3 = FloatVector.fromArray(S, init, from + 3 * L);
+      FloatVector x4 = FloatVector.fromArray(S, init, from + 4 * L);
+      FloatVector x5 = FloatVector.fromArray(S, init, from + 5 * L);
+      FloatVector x6 = FloatVector.fromArray(S, init, from + 6 * L);
+      FloatVector x7 = FloatVector.fromArray(S, init, from + 7 * L);
+      for (int p = start[at + i * step]; p < p1; p++) {
+        int o = bo + index[p] * stride;
+        FloatVector s = FloatVector.broadcast(S, value[p]);
+        x0 = s.fma(FloatVector.fromArray(S, b, o), x0);
+        x1 = s.fma(FloatVector.fromArray(S, b, o + L), x1);
+        x2 = s.fma(FloatVector.fromArray(S, b, o + 2 * L), x2);
+        x3 = s.fma(FloatVector.fromArray(S, b, o + 3 * L), x3);
+        x4 = s.fma(FloatVector.fromArray(S, b, o + 4 * L), x4);
+        x5 = s.fma(FloatVector.fromArray(S, b, o + 5 * L), x5);
+        x6 = s.fma(FloatVector.fromArray(S, b, o + 6 * L), x6);
+        x7 = s.fma(FloatVector.fromArray(S, b, o + 7 * L), x7);
+      }
+      x0.intoArray(c, to);
+      x1.intoArray(c, to + L);
+      x2.intoArray(c, to + 2 * L);
+      x3.intoArray(c, to + 3 * L);
+      x4.intoArray(c, to + 4 * L);
+      x5.intoArray(c, to + 5 * L);
+      x6.intoArray(c, to + 6 * L);
+      x7.intoArray(c, to + 7 * L);
+    }
+  }
+
+  private static void one(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
+      int[] index,
+      float[] value,
+      float[] b,
+      int bo,
+      int stride,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc) {
+    for (int i = 0; i < rows; i++) {
+      int p1 = start[at + i * step + span];
+      FloatVector x = FloatVector.fromArray(S, init, io + i * initStride);
+      for (int p = start[at + i * step]; p < p1; p++) {
+        FloatVector s = FloatVector.broadcast(S, value[p]);
+        x = s.fma(FloatVector.fromArray(S, b, bo + index[p] * stride), x);
+      }
+      x.intoArray(c, co + i * ldc);
+    }
+  }
+
+  /** The last columns, fewer than a vector; B is padded, init and C are not. */
+  private static void ragged(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
+      int[] index,
+      float[] value,
+      float[] b,
+      int bo,
+      int stride,
+      int width,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc) {
+    float[] buffer = new float[L];
+    for (int i = 0; i < rows; i++) {
+      System.arraycopy(init, io + i * initStride, buffer, 0, width);
+      one(
+          1,
+          start,
+          at + i * step,
+          0,
+          span,
+          index,
+          value,
+          b,
+          bo,
+          stride,
+          buffer,
+          0,
+          0,
+          buffer,
+          0,
+          0);
+      System.arraycopy(buffer, 0, c, co + i * ldc, width);
+    }
+  }
+
+  /**
+   * See {@link Kernels#sampledRows}: four entries at a time, which share the loads of A and hide the
+   * latency of each other's sums.
+   */
+  static void sampled(
+      int rows,
+      int[] start,
+      int at,
+      int step,
+      int span,
+      int[] index,
+      float[] value,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int n,
+      int k) {
+    float[] lanes = new float[4 * LANES];
+    for (int i = 0; i < rows; i++) {
+      int p1 = start[at + i * step + span];
+      int p = start[at + i * step];
+      for (; p + 4 <= p1; p += 4) {
+        four(index[p], index[p + 1], index[p + 2], index[p + 3], a, ao + i * lda, b, n, k, lanes);
+        ScalarMath.tree(lanes, 0);
+        ScalarMath.tree(lanes, LANES);
+        ScalarMath.tree(lanes, 2 * LANES);
+        ScalarMath.tree(lanes, 3 * LANES);
+        value[p] = lanes[0];
+        value[p + 1] = lanes[LANES];
+        value[p + 2] = lanes[2 * LANES];
+        value[p + 3] = lanes[3 * LANES];
+      }
+      if (p < p1) {
+        int last = p1 - 1;
+        four(
+            index[p],
+            index[Math.min(p + 1, last)],
+            index[Math.min(p + 2, last)],
+            index[last],
+            a,
+            ao + i * lda,
+            b,
+            n,
+            k,
+            lanes);
+        for (int q = 0; p + q < p1; q++) {
+          ScalarMath.tree(lanes, q * LANES);
+          value[p + q] = lanes[q * LANES];
+        }
+      }
+    }
+  }
+
+  /** Partial sums of one row of A with four rows of B. */
+  private static void four(
+      int f0, int f1, int f2, int f3, float[] a, int ao, float[] b, int n, int k, float[] lanes) {
+    int groups = WideMatrix.groups(n);
+    for (int s = 0; s < LANES; s += L) {
+      FloatVector x0 = set(0f);
+      FloatVector x1 = x0;
+      FloatVector x2 = x0;
+      FloatVector x3 = x0;
+      for (int g = 0; g < groups; g++) {
+        int bo = WideMatrix.start(g, k);
+        int stride = WideMatrix.stride(g, n);
+        int body = WideMatrix.width(g, n) & -LANES;
+        int o0 = bo + f0 * stride;
+        int o1 = bo + f1 * stride;
+        int o2 = bo + f2 * stride;
+        int o3 = bo + f3 * stride;
+        int from = ao + g * WideMatrix.GROUP;
+        for (int d = s; d < body; d += LANES) {
+          FloatVector y = FloatVector.fromArray(S, a, from + d);
+          x0 = y.fma(FloatVector.fromArray(S, b, o0 + d), x0);
+          x1 = y.fma(FloatVector.fromArray(S, b, o1 + d), x1);
+          x2 = y.fma(FloatVector.fromArray(S, b, o2 + d), x2);
+          x3 = y.fma(FloatVector.fromArray(S, b, o3 + d), x3);
+        }
+      }
+      x0.intoArray(lanes, s);
+      x1.intoArray(lanes, LANES + s);
+      x2.intoArray(lanes, 2 * LANES + s);
+      x3.intoArray(lanes, 3 * LANES + s);
+    }
+    int tail = n % LANES;
+    if (tail > 0) {
+      int g = groups - 1;
+      int stride = WideMatrix.stride(g, n);
+      int at = WideMatrix.start(g, k) + (WideMatrix.width(g, n) & -LANES);
+      for (int d = 0; d < tail; d++) {
+        float y = a[ao + n - tail + d];
+        lanes[d] = Math.fma(y, b[at + d + f0 * stride], lanes[d]);
+        lanes[LANES + d] = Math.fma(y, b[at + d + f1 * stride], lanes[LANES + d]);
+        lanes[2 * LANES + d] = Math.fma(y, b[at + d + f2 * stride], lanes[2 * LANES + d]);
+        lanes[3 * LANES + d] = Math.fma(y, b[at + d + f3 * stride], lanes[3 * LANES + d]);
+      }
+    }
   }
 
   /** See {@link Kernels#accumulate}: 64 rows of B at a time, so that they are read from a cache. */

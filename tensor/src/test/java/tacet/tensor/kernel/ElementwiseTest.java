@@ -51,22 +51,22 @@ class ElementwiseTest {
   }
 
   @Test
-  void erfIsWithin2em7() {
+  void erfIsWithin3em7() {
     Map erf = (k, x, n, y) -> k.erf(x, 0, n, y, 0);
     assertThat(errors(erf, ElementwiseTest::erf, Samples.dense(-6, 6, 100_001))[0])
-        .isLessThan(2e-7);
+        .isLessThan(3e-7);
   }
 
   @Test
-  void geluIsWithin1em6AndItsDerivativeToo() {
+  void geluIsWithin5em7AndItsDerivativeToo() {
     Map gelu = (k, x, n, y) -> k.gelu(x, 0, n, y, 0);
     DoubleUnaryOperator exact = x -> x / 2 * (1 + erf(x / Math.sqrt(2)));
-    assertThat(errors(gelu, exact, Samples.dense(-9, 9, 100_001))[0]).isLessThan(1e-6);
+    assertThat(errors(gelu, exact, Samples.dense(-9, 9, 100_001))[0]).isLessThan(5e-7);
     float[] ones = Samples.dense(1, 1, 100_001);
     Map derivative = (k, x, n, y) -> k.geluBackward(ones, 0, x, 0, n, y, 0);
     DoubleUnaryOperator slope =
         x -> 0.5 * (1 + erf(x / Math.sqrt(2))) + x * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
-    assertThat(errors(derivative, slope, Samples.dense(-9, 9, 100_001))[0]).isLessThan(1e-6);
+    assertThat(errors(derivative, slope, Samples.dense(-9, 9, 100_001))[0]).isLessThan(5e-7);
   }
 
   /**
@@ -90,6 +90,86 @@ class ElementwiseTest {
     }
     assertThat(nonZero).isEqualTo(active);
     assertThat(firstNonZero).isBetween(-5.5435, -5.5410);
+  }
+
+  @Test
+  void geluTanhIsWithin5em7AndItsDerivativeToo() {
+    Map gelu = (k, x, n, y) -> k.geluTanh(x, 0, n, y, 0);
+    double c = Math.sqrt(2 / Math.PI);
+    DoubleUnaryOperator exact = x -> x / 2 * (1 + Math.tanh(c * (x + 0.044715 * x * x * x)));
+    assertThat(errors(gelu, exact, Samples.dense(-9, 9, 100_001))[0]).isLessThan(5e-7);
+    float[] ones = Samples.dense(1, 1, 100_001);
+    Map derivative = (k, x, n, y) -> k.geluTanhBackward(ones, 0, x, 0, n, y, 0);
+    DoubleUnaryOperator slope =
+        x -> {
+          double t = Math.tanh(c * (x + 0.044715 * x * x * x));
+          return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x);
+        };
+    assertThat(errors(derivative, slope, Samples.dense(-9, 9, 100_001))[0]).isLessThan(5e-7);
+  }
+
+  /** {@code gelu_new} of transformers 5 on PyTorch 2.13 is 0 up to −5.157835, not from −5.157834. */
+  @Test
+  void geluTanhSaturatesWhereFloatTanhDoes() {
+    float[] x = Samples.dense(-5.2, -5.1, 20_001);
+    float[] y = new float[x.length];
+    int active = BEST.geluTanh(x, 0, x.length, y, 0);
+    int nonZero = 0;
+    for (int i = 0; i < x.length; i++) {
+      nonZero += y[i] != 0 ? 1 : 0;
+      if (Math.abs(x[i] + 5.157834f) > 2e-5) {
+        assertThat(y[i] == 0).as("zero at " + x[i]).isEqualTo(x[i] < -5.157834f);
+      }
+    }
+    assertThat(nonZero).isEqualTo(active);
+  }
+
+  @Test
+  void siluIsWithinFourUlp() {
+    Map silu = (k, x, n, y) -> k.silu(x, 0, n, y, 0);
+    DoubleUnaryOperator exact = x -> x / (1 + Math.exp(-x));
+    assertThat(errors(silu, exact, Samples.dense(-60, 60, 200_001))[1]).isLessThan(4);
+    float[] ones = Samples.dense(1, 1, 100_001);
+    Map derivative = (k, x, n, y) -> k.siluBackward(ones, 0, x, 0, n, y, 0);
+    DoubleUnaryOperator slope =
+        x -> {
+          double s = 1 / (1 + Math.exp(-x));
+          return s + x * s * (1 - s);
+        };
+    assertThat(errors(derivative, slope, Samples.dense(-30, 30, 100_001))[0]).isLessThan(5e-7);
+    float[] y = new float[3];
+    assertThat(BEST.silu(new float[] {-100, 0, 1}, 0, 3, y, 0)).isEqualTo(1);
+  }
+
+  /** Whole vectors, tails and offsets of every activation, twin against twin. */
+  @Test
+  void activationsOfAwkwardSizes() {
+    for (int n : Samples.SIZES) {
+      float[] x = Samples.uniform(n, n + 2, 7);
+      float[] dY = Samples.uniform(n + 1, n + 3, 1);
+      float[][] y = new float[2][n + 1];
+      float[][] z = new float[2][n + 1];
+      float[][] s = new float[2][n + 1];
+      float[][] dX = new float[2][3 * n + 1];
+      int[][] active = new int[2][];
+      for (int k = 0; k < 2; k++) {
+        Kernels kernels = k == 0 ? BEST : SCALAR;
+        active[k] =
+            new int[] {
+              kernels.gelu(x, 2, n, y[k], 1),
+              kernels.geluTanh(x, 2, n, z[k], 1),
+              kernels.silu(x, 2, n, s[k], 1)
+            };
+        kernels.geluBackward(dY, 3, x, 2, n, dX[k], 1);
+        kernels.geluTanhBackward(dY, 3, x, 2, n, dX[k], n + 1);
+        kernels.siluBackward(dY, 3, x, 2, n, dX[k], 2 * n + 1);
+      }
+      assertThat(active[0]).isEqualTo(active[1]);
+      assertThat(y[0]).isEqualTo(y[1]);
+      assertThat(z[0]).isEqualTo(z[1]);
+      assertThat(s[0]).isEqualTo(s[1]);
+      assertThat(dX[0]).isEqualTo(dX[1]);
+    }
   }
 
   @Test

@@ -51,6 +51,7 @@ class ProductTest {
       float[] bias = round % 2 == 0 ? Samples.uniform(round + 2000, n, 1) : null;
       double[] expected = oracle(x, b, bias, t, k, n);
       PackedMatrix packed = PackedMatrix.of(b, k, n);
+      WideMatrix wide = WideMatrix.of(b, k, n);
       float[] first = null;
       for (int threads = 1; threads <= 3; threads += 2) {
         try (Engine best = engine(Kernels.best(), threads);
@@ -59,7 +60,9 @@ class ProductTest {
             float[] dense = new float[t * n];
             MatMul.dense(e, x, t, packed, bias, dense);
             float[] sparse = new float[t * n];
-            MatMul.sparse(e, x, t, packed, bias, sparse);
+            SparseRows rows = SparseRows.of(e, x, t, k, -1);
+            SparseMatMul.product(e, rows, wide, bias, sparse);
+            rows.release(e.workspace());
             assertThat(sparse).as(what).isEqualTo(dense);
             if (first == null) {
               first = dense;
@@ -141,7 +144,7 @@ class ProductTest {
     int t = 64;
     int k = 200;
     int n = 96;
-    PackedMatrix b = PackedMatrix.of(Samples.uniform(5, k * n, 1), k, n);
+    RightSide b = RightSide.of(Samples.uniform(5, k * n, 1), k, n);
     try (Engine e = engine(Kernels.best(), 2)) {
       for (double density : new double[] {0, 0.01, 0.3, 0.4, 1}) {
         float[] x = Samples.sparse(6, t * k, density);
@@ -151,7 +154,7 @@ class ProductTest {
         }
         float[] dense = new float[t * n];
         float[] chosen = new float[t * n];
-        MatMul.dense(e, x, t, b, null, dense);
+        MatMul.dense(e, x, t, b.packed(), null, dense);
         MatMul.product(e, x, t, active, b, null, chosen);
         assertThat(chosen).isEqualTo(dense);
       }
@@ -169,14 +172,104 @@ class ProductTest {
         }
         int[] index = new int[n + 20];
         float[] value = new float[n + 20];
-        int count = Kernels.best().compress(x, 0, n, index, value, 3);
+        int[] start = new int[12];
+        int end = Kernels.best().compress(x, 0, n, index, value, 3, start, 1);
+        int count = end - 3;
         int[] index2 = new int[n + 20];
         float[] value2 = new float[n + 20];
-        assertThat(new ScalarKernels().compress(x, 0, n, index2, value2, 3)).isEqualTo(count);
+        int[] start2 = new int[12];
+        assertThat(new ScalarKernels().compress(x, 0, n, index2, value2, 3, start2, 1))
+            .isEqualTo(end);
+        assertThat(start).isEqualTo(start2);
+        assertThat(start[1 + (n + 127) / 128]).isEqualTo(end);
         assertThat(Arrays.copyOfRange(index, 3, 3 + count))
             .isEqualTo(Arrays.copyOfRange(index2, 3, 3 + count));
         assertThat(Arrays.copyOfRange(value, 3, 3 + count))
             .isEqualTo(Arrays.copyOfRange(value2, 3, 3 + count));
+      }
+    }
+  }
+
+  @Test
+  void sampledProductsEqualTheDenseOnesByLanes() {
+    RandomStream pick = RandomStream.of(11, "shapes", 0);
+    for (int round = 0; round < 40; round++) {
+      int t = ROWS[pick.nextInt(ROWS.length)];
+      int n = COLUMNS[pick.nextInt(COLUMNS.length)];
+      int k = COLUMNS[pick.nextInt(COLUMNS.length)];
+      String what = "round " + round + ": " + t + "x" + n + " · (" + k + "x" + n + ")ᵀ";
+      float[] a = Samples.uniform(round, t * n, 1);
+      float[] b = Samples.uniform(round + 1000, k * n, 1);
+      float[] bt = new float[n * k];
+      new ScalarKernels().transpose(b, 0, n, k, n, bt, 0, k);
+      double[] expected = oracle(a, bt, null, t, n, k);
+      float[] places = Samples.sparse(round + 2000, t * k, 0.2);
+      float[] first = null;
+      for (Kernels kernels : new Kernels[] {Kernels.best(), new ScalarKernels()}) {
+        for (int threads = 1; threads <= 2; threads++) {
+          try (Engine e = engine(kernels, threads)) {
+            float[] all = new float[t * k];
+            MatMul.denseByLanes(e, a, t, PackedMatrix.byLanes(bt, n, k), all);
+            SparseRows rows = SparseRows.of(e, places, t, k, -1);
+            SparseMatMul.sampled(e, a, WideMatrix.of(b, k, n), rows);
+            float[] some = new float[t * k];
+            rows.expand(e, some);
+            rows.release(e.workspace());
+            for (int i = 0; i < all.length; i++) {
+              assertThat((double) all[i]).as(what).isCloseTo(expected[i], within(1e-5 * n));
+              if (places[i] != 0) {
+                assertThat(some[i]).as(what).isEqualTo(all[i]);
+              } else {
+                assertThat(some[i]).as(what).isEqualTo(0f);
+              }
+            }
+            first = first == null ? all : first;
+            assertThat(all).as(what).isEqualTo(first);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void gradientsOfWeightsSkipSilentNeuronsWithoutChangingABit() {
+    RandomStream pick = RandomStream.of(12, "shapes", 0);
+    for (int round = 0; round < 40; round++) {
+      int t = ROWS[pick.nextInt(ROWS.length)];
+      int m = COLUMNS[pick.nextInt(COLUMNS.length)];
+      int n = COLUMNS[pick.nextInt(COLUMNS.length)];
+      String what = "round " + round + ": (" + t + "x" + m + ")ᵀ · " + t + "x" + n;
+      float[] a = Samples.sparse(round, t * m, 0.1);
+      float[] b = Samples.uniform(round + 1000, t * n, 1);
+      for (Kernels kernels : new Kernels[] {Kernels.best(), new ScalarKernels()}) {
+        try (Engine e = engine(kernels, 1 + round % 2)) {
+          float[] dense = new float[m * n];
+          MatMul.transposedProduct(e, a, t, m, b, n, dense);
+          SparseRows rows = SparseRows.of(e, a, t, m, -1);
+          SparseRows turned = rows.transposed(e);
+          float[] back = new float[m * t];
+          turned.expand(e, back);
+          float[] sparse = new float[m * n];
+          SparseMatMul.gradient(e, turned, b, n, sparse);
+          assertThat(sparse).as(what).isEqualTo(dense);
+          for (int i = 0; i < t; i++) {
+            for (int j = 0; j < m; j++) {
+              assertThat(back[j * t + i]).isEqualTo(a[i * m + j]);
+            }
+          }
+          SparseRows other = rows.sibling(e.workspace());
+          other.gather(e, a);
+          float[] again = new float[t * m];
+          other.expand(e, again);
+          assertThat(again).isEqualTo(a);
+          float[] sums = new float[m];
+          SparseMatMul.columnSums(other, sums);
+          float[] plain = new float[m];
+          for (int i = 0; i < t; i++) {
+            e.kernels().addRow(a, i * m, m, plain, 0);
+          }
+          assertThat(sums).isEqualTo(plain);
+        }
       }
     }
   }

@@ -103,6 +103,43 @@ class RowsTest {
   }
 
   @Test
+  void rmsNorm() {
+    for (int n : Samples.SIZES) {
+      float[] x = Samples.uniform(n, n, 2);
+      float[] w = Samples.uniform(n + 1, n, 1);
+      float[] dY = Samples.uniform(n + 3, n, 1);
+      double square = 0;
+      for (float v : x) {
+        square += (double) v * v / n;
+      }
+      double r = 1 / Math.sqrt(square + 1e-3);
+      float[][] y = new float[2][n];
+      float[][] dX = new float[2][n];
+      float[][] dW = {w.clone(), w.clone()};
+      float[][] statistics = new float[2][3];
+      for (int k = 0; k < 2; k++) {
+        TWINS[k].rmsNormRow(x, 0, n, w, 1e-3f, y[k], 0, statistics[k], 1);
+        TWINS[k].rmsNormBackwardRow(dY, 0, x, 0, n, w, statistics[k], 1, dX[k], 0);
+        TWINS[k].normWeightRow(dY, 0, x, 0, n, 0.25f, statistics[k][1], dW[k], 0);
+      }
+      assertThat(y[0]).as("n = " + n).isEqualTo(y[1]);
+      assertThat(dX[0]).isEqualTo(dX[1]);
+      assertThat(dW[0]).isEqualTo(dW[1]);
+      assertThat(statistics[0]).isEqualTo(statistics[1]).startsWith(0f).endsWith(0f);
+      double dot = 0;
+      for (int i = 0; i < n; i++) {
+        dot += (double) dY[i] * w[i] * x[i] * r / n;
+      }
+      for (int i = 0; i < n; i++) {
+        assertThat((double) y[0][i]).isCloseTo(x[i] * r * w[i], within(2e-6));
+        assertThat((double) dX[0][i])
+            .isCloseTo(r * (dY[i] * w[i] - x[i] * r * dot), within(1e-5 * (1 + r)));
+        assertThat((double) dW[0][i]).isCloseTo(w[i] + dY[i] * (x[i] - 0.25) * r, within(1e-5));
+      }
+    }
+  }
+
+  @Test
   void adamWFollowsItsFormula() {
     int n = 37;
     float[] w = Samples.uniform(1, n, 1);
