@@ -32,7 +32,10 @@ import picocli.CommandLine.Spec;
       EvaluateCommand.class,
       ForwardCommand.class,
       TokenizeCommand.class,
-      BenchCommand.class
+      BenchCommand.class,
+      TraceCommand.class,
+      EnergyCommand.class,
+      SimulateCommand.class
     })
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;
