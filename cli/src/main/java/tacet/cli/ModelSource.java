@@ -167,6 +167,13 @@ final class ModelSource implements AutoCloseable {
     return model;
   }
 
+  /** The model without a head. */
+  TextModel encoder() throws IOException {
+    TextModel model = TextModels.encoder(checkpoint);
+    warmUp.close();
+    return model;
+  }
+
   /** The layers that usually get LoRA: those of queries and values, as in peft. */
   List<String> loraTargets() throws IOException {
     return switch (type()) {
