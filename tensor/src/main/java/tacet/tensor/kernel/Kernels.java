@@ -20,6 +20,9 @@ public interface Kernels {
   /** Columns of a block of a compressed row. */
   int BLOCK = 128;
 
+  /** Scratch of {@link #productByLanes}: a register tile per lane, and a row of zeros. */
+  int LANES_SCRATCH = 16 * 6 * PANEL + PANEL;
+
   /** Partial sums of a row reduction. */
   int LANES = 16;
 
@@ -193,6 +196,7 @@ public interface Kernels {
    *
    * @param a A, row-major from {@code ao} with row stride {@code lda}
    * @param panels B from {@code po}, as {@link PackedMatrix} lays it out
+   * @param scratch at least {@value #LANES_SCRATCH} values; overwritten
    */
   void productByLanes(
       int m,
@@ -207,7 +211,8 @@ public interface Kernels {
       int j1,
       float[] c,
       int co,
-      int ldc);
+      int ldc,
+      float[] scratch);
 
   /** Where the indices that are l modulo {@value #LANES} begin when k of them are ordered by lane. */
   static int laneStart(int l, int k) {

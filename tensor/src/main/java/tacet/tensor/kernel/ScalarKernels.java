@@ -214,7 +214,8 @@ public final class ScalarKernels implements Kernels {
       int j1,
       float[] c,
       int co,
-      int ldc) {
+      int ldc,
+      float[] scratch) {
     float[][] parts = new float[LANES][PANEL];
     for (int j = j0; j < j1; j++) {
       int b = po + j * k * PANEL;

@@ -197,8 +197,9 @@ final class VectorKernels implements Kernels {
       int j1,
       float[] c,
       int co,
-      int ldc) {
-    VectorProduct.byLanes(m, n, k, a, ao, lda, panels, po, j0, j1, c, co, ldc);
+      int ldc,
+      float[] scratch) {
+    VectorProduct.byLanes(m, n, k, a, ao, lda, panels, po, j0, j1, c, co, ldc, scratch);
   }
 
   // ------------------------------------------------------------------ weights in fewer bits
