@@ -19,12 +19,12 @@ public record Linear(Parameter weight, Parameter bias) implements Layer {
 
   /** Width of the input. */
   public int in() {
-    return weight.value().shape().dim(1);
+    return weight.shape().dim(1);
   }
 
   /** Width of the output. */
   public int out() {
-    return weight.value().shape().dim(0);
+    return weight.shape().dim(0);
   }
 
   @Override
