@@ -1,9 +1,13 @@
 package tacet.autograd;
 
 import java.util.function.Supplier;
+import tacet.tensor.Engine;
 import tacet.tensor.Tensor;
+import tacet.tensor.Workers;
+import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.PackedMatrix;
 import tacet.tensor.kernel.RightSide;
+import tacet.tensor.kernel.ScalarKernels;
 import tacet.tensor.kernel.WideMatrix;
 
 /**
@@ -61,7 +65,7 @@ public final class Parameter {
     hasGradient = false;
   }
 
-  /** Says that the value was written to: packed copies are made anew when next needed. */
+  /** Says that the value was written to: packed copies are filled anew when next needed. */
   public void changed() {
     packs.clear();
   }
@@ -81,6 +85,11 @@ public final class Parameter {
     return packs.lanes.get();
   }
 
+  /** The same, packed over all threads of an engine. */
+  public PackedMatrix byLanes(Engine engine) {
+    return packs.lanes.get(engine);
+  }
+
   /** Where a gradient is written: the gradient itself if there is none yet, else null. */
   Tensor freshGradient() {
     if (hasGradient) {
@@ -97,24 +106,36 @@ public final class Parameter {
   private static final class Packs {
     final Side plain;
     final Side transposed;
-    final Lazy<PackedMatrix> lanes;
+    final Layout<PackedMatrix> lanes;
 
     Packs(Tensor w) {
       int rows = w.shape().rank() == 0 ? 1 : w.shape().rows();
       int columns = w.shape().rank() == 0 ? 1 : w.shape().last();
+      float[] b = w.data();
       plain =
           new Side(
               rows,
               columns,
-              new Lazy<>(() -> PackedMatrix.of(w.data(), rows, columns)),
-              new Lazy<>(() -> WideMatrix.of(w.data(), rows, columns)));
+              new Layout<>(
+                  () -> PackedMatrix.empty(rows, columns),
+                  (to, workers, kernels) -> to.pack(workers, b)),
+              new Layout<>(
+                  () -> WideMatrix.empty(rows, columns),
+                  (to, workers, kernels) -> to.lay(workers, b)));
       transposed =
           new Side(
               columns,
               rows,
-              new Lazy<>(() -> PackedMatrix.ofTransposed(w.data(), columns, rows)),
-              new Lazy<>(() -> WideMatrix.ofTransposed(w.data(), columns, rows)));
-      lanes = new Lazy<>(() -> PackedMatrix.byLanes(w.data(), rows, columns));
+              new Layout<>(
+                  () -> PackedMatrix.empty(columns, rows),
+                  (to, workers, kernels) -> to.packTransposed(workers, kernels, b)),
+              new Layout<>(
+                  () -> WideMatrix.empty(columns, rows),
+                  (to, workers, kernels) -> to.layTransposed(workers, kernels, b)));
+      lanes =
+          new Layout<>(
+              () -> PackedMatrix.empty(rows, columns),
+              (to, workers, kernels) -> to.packByLanes(workers, b));
     }
 
     void clear() {
@@ -124,7 +145,7 @@ public final class Parameter {
     }
   }
 
-  private record Side(int k, int n, Lazy<PackedMatrix> dense, Lazy<WideMatrix> sparse)
+  private record Side(int k, int n, Layout<PackedMatrix> dense, Layout<WideMatrix> sparse)
       implements RightSide {
     @Override
     public PackedMatrix packed() {
@@ -132,8 +153,18 @@ public final class Parameter {
     }
 
     @Override
+    public PackedMatrix packed(Engine engine) {
+      return dense.get(engine);
+    }
+
+    @Override
     public WideMatrix wide() {
       return sparse.get();
+    }
+
+    @Override
+    public WideMatrix wide(Engine engine) {
+      return sparse.get(engine);
     }
 
     void clear() {
@@ -142,30 +173,47 @@ public final class Parameter {
     }
   }
 
-  private static final class Lazy<V> {
-    private final Supplier<V> make;
-    private volatile V value;
+  /** One layout: its memory is kept when the weight changes, and filled again when asked for. */
+  private static final class Layout<V> {
+    private final Supplier<V> empty;
+    private final Filling<V> filling;
+    private V memory;
+    private volatile V filled; // the memory while what it holds is the weight, else null
 
-    Lazy(Supplier<V> make) {
-      this.make = make;
+    Layout(Supplier<V> empty, Filling<V> filling) {
+      this.empty = empty;
+      this.filling = filling;
     }
 
     V get() {
-      V v = value;
-      if (v == null) {
-        synchronized (this) {
-          v = value;
-          if (v == null) {
-            v = make.get();
-            value = v;
-          }
+      V v = filled;
+      return v == null ? fill(new Workers(1), new ScalarKernels()) : v; // one part: starts no thread
+    }
+
+    V get(Engine engine) {
+      V v = filled;
+      return v == null ? fill(engine.workers(), engine.kernels()) : v;
+    }
+
+    private synchronized V fill(Workers workers, Kernels kernels) {
+      if (filled == null) {
+        boolean first = memory == null;
+        if (first) {
+          memory = empty.get();
         }
+        // Once is not worth the time that vector code takes until it is compiled.
+        filling.fill(memory, workers, first ? new ScalarKernels() : kernels);
+        filled = memory;
       }
-      return v;
+      return filled;
     }
 
     synchronized void clear() {
-      value = null;
+      filled = null;
     }
+  }
+
+  private interface Filling<V> {
+    void fill(V to, Workers workers, Kernels kernels);
   }
 }
