@@ -90,6 +90,16 @@ public final class Parameter {
     return packs.lanes.get(engine);
   }
 
+  /** For a weight [n, k]: its transpose, for the product that sums by lanes. */
+  public PackedMatrix transposedByLanes() {
+    return packs.transposedLanes.get();
+  }
+
+  /** The same, packed over all threads of an engine. */
+  public PackedMatrix transposedByLanes(Engine engine) {
+    return packs.transposedLanes.get(engine);
+  }
+
   /** Where a gradient is written: the gradient itself if there is none yet, else null. */
   Tensor freshGradient() {
     if (hasGradient) {
@@ -107,10 +117,11 @@ public final class Parameter {
     final Side plain;
     final Side transposed;
     final Layout<PackedMatrix> lanes;
+    final Layout<PackedMatrix> transposedLanes;
 
     Packs(Tensor w) {
-      int rows = w.shape().rank() == 0 ? 1 : w.shape().rows();
-      int columns = w.shape().rank() == 0 ? 1 : w.shape().last();
+      int rows = w.shape().rank() == 0 ? 1 : w.shape().dim(0);
+      int columns = w.size() / Math.max(1, rows); // dimensions past the second count as one
       float[] b = w.data();
       plain =
           new Side(
@@ -136,12 +147,17 @@ public final class Parameter {
           new Layout<>(
               () -> PackedMatrix.empty(rows, columns),
               (to, workers, kernels) -> to.packByLanes(workers, b));
+      transposedLanes =
+          new Layout<>(
+              () -> PackedMatrix.empty(columns, rows),
+              (to, workers, kernels) -> to.packTransposedByLanes(workers, kernels, b));
     }
 
     void clear() {
       plain.clear();
       transposed.clear();
       lanes.clear();
+      transposedLanes.clear();
     }
   }
 

@@ -120,6 +120,7 @@ class PassTest {
       assertThat(w.plain().packed().panels()).isEqualTo(fresh.plain().packed().panels());
       assertThat(w.transposed().packed().panels()).isEqualTo(fresh.transposed().packed().panels());
       assertThat(w.byLanes().panels()).isEqualTo(fresh.byLanes().panels());
+      assertThat(w.transposedByLanes().panels()).isEqualTo(fresh.transposedByLanes().panels());
       assertThat(w.plain().wide().groups()).isEqualTo(fresh.plain().wide().groups());
       assertThat(w.transposed().wide().groups()).isEqualTo(fresh.transposed().wide().groups());
     }
@@ -130,6 +131,7 @@ class PassTest {
         w.plain().packed(e),
         w.transposed().packed(e),
         w.byLanes(e),
+        w.transposedByLanes(e),
         w.plain().wide(e),
         w.transposed().wide(e));
   }

@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
       DemoCommand.class,
       TrainCommand.class,
       EvaluateCommand.class,
-      ForwardCommand.class
+      ForwardCommand.class,
+      TokenizeCommand.class
     })
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;

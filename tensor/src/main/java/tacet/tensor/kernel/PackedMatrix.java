@@ -80,6 +80,40 @@ public record PackedMatrix(int k, int n, float[] panels) {
     workers.forEach(panels(n), grain(workers), (part, from, to) -> packByLanes(b, from, to));
   }
 
+  /**
+   * Packs the transpose of a row-major n × k matrix into this one, with the rows of the transpose in
+   * the order of {@link Kernels#laneStart}, over all threads.
+   */
+  public void packTransposedByLanes(Workers workers, Kernels kernels, float[] b) {
+    workers.forEach(
+        panels(n),
+        grain(workers),
+        (part, from, to) -> {
+          for (int j = from; j < to; j++) {
+            packTransposedByLanes(kernels, b, j);
+          }
+        });
+  }
+
+  /** One panel: two neighbouring rows of B lie a lane apart, and the first lanes may be longer. */
+  private void packTransposedByLanes(Kernels kernels, float[] b, int j) {
+    int width = Math.min(Kernels.PANEL, n - j * Kernels.PANEL);
+    int lane = k / Kernels.LANES * Kernels.PANEL; // floats of a short lane
+    int longer = k % Kernels.LANES;
+    int to = START + j * k * Kernels.PANEL;
+    if (width < Kernels.PANEL) {
+      Arrays.fill(panels, to, to + k * Kernels.PANEL, 0f);
+    }
+    for (int r = 0; r < k; r += Kernels.LANES, to += Kernels.PANEL) {
+      int from = j * Kernels.PANEL * k + r;
+      int count = Math.min(longer, k - r);
+      kernels.transpose(b, from, k, width, count, panels, to, lane + Kernels.PANEL);
+      int next = to + longer * (lane + Kernels.PANEL);
+      int rest = Math.min(Kernels.LANES, k - r) - count;
+      kernels.transpose(b, from + count, k, width, rest, panels, next, lane);
+    }
+  }
+
   private int grain(Workers workers) {
     return Math.clamp(panels(n) / (2 * workers.size()), 1, TOGETHER);
   }

@@ -152,6 +152,9 @@ class ProductTest {
             Arrays.fill(panels, PackedMatrix.START, panels.length, Float.NaN);
             p.packByLanes(workers, b);
             assertThat(panels).as(what).isEqualTo(lanes);
+            Arrays.fill(panels, PackedMatrix.START, panels.length, Float.NaN);
+            p.packTransposedByLanes(workers, kernels, bt);
+            assertThat(panels).as(what).isEqualTo(lanes);
             WideMatrix w = WideMatrix.empty(k, n);
             float[] groups = w.groups();
             Arrays.fill(groups, PackedMatrix.START, groups.length, Float.NaN);
