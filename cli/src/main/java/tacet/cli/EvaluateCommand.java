@@ -15,6 +15,7 @@ import tacet.deft.task.Task;
 import tacet.peft.AdapterFile;
 import tacet.peft.Lora;
 import tacet.tensor.Engine;
+import tacet.tensor.measure.Host;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
@@ -76,7 +77,7 @@ final class EvaluateCommand implements Callable<Integer> {
               trainable,
               100.0 * trainable / all,
               Map.of("evaluate", result.seconds()),
-              Machine.peakMemoryMb(),
+              Host.peakMemoryMb(),
               Json.of(configuration));
       Summary.print(common, metrics);
     }

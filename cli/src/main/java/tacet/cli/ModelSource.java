@@ -104,6 +104,11 @@ final class ModelSource implements AutoCloseable {
     return name;
   }
 
+  /** What config.json says. */
+  Json config() {
+    return checkpoint.config();
+  }
+
   Tokenizer tokenizer() throws IOException {
     if (name.equals(MINILM)) {
       try (InputStream in = resource(TOKENIZER)) {
@@ -158,6 +163,13 @@ final class ModelSource implements AutoCloseable {
   /** The model with the head that the checkpoint has. */
   TextModel model() throws IOException {
     TextModel model = TextModels.open(checkpoint);
+    warmUp.close();
+    return model;
+  }
+
+  /** The model without a head. */
+  TextModel encoder() throws IOException {
+    TextModel model = TextModels.encoder(checkpoint);
     warmUp.close();
     return model;
   }

@@ -26,6 +26,7 @@ import tacet.peft.AdapterFile;
 import tacet.peft.Lora;
 import tacet.peft.Targets;
 import tacet.tensor.Engine;
+import tacet.tensor.measure.Host;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
@@ -207,7 +208,7 @@ final class TrainCommand implements Callable<Integer> {
         Surgery.count(trainable),
         100.0 * Surgery.count(trainable) / all,
         times,
-        Machine.peakMemoryMb(),
+        Host.peakMemoryMb(),
         configuration(source));
   }
 

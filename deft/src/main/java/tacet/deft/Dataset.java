@@ -93,6 +93,32 @@ public record Dataset(List<Item> items, int padId) {
   }
 
   /**
+   * Batches in file order, all padded to one length, as scripts with {@code --pad_to_max_length} cut them.
+   *
+   * @throws IllegalArgumentException if an example is longer than {@code length}
+   */
+  public List<Cut> paddedBatches(int batchSize, int length) {
+    List<Cut> batches = new ArrayList<>();
+    for (int from = 0; from < size(); from += batchSize) {
+      int[] numbers = new int[Math.min(batchSize, size() - from)];
+      for (int i = 0; i < numbers.length; i++) {
+        numbers[i] = from + i;
+        if (items.get(numbers[i]).ids.length > length) {
+          throw new IllegalArgumentException(
+              "example "
+                  + numbers[i]
+                  + " has "
+                  + items.get(numbers[i]).ids.length
+                  + " tokens and cannot be padded to "
+                  + length);
+        }
+      }
+      batches.add(cut(numbers, length));
+    }
+    return batches;
+  }
+
+  /**
    * The batches of one training epoch: examples in random order, {@value #BUCKET} batches at a time
    * sorted by length before they are cut, and the batches shuffled again. Determined by (seed,
    * epoch).
@@ -132,6 +158,10 @@ public record Dataset(List<Item> items, int padId) {
     for (int n : numbers) {
       length = Math.max(length, items.get(n).ids.length);
     }
+    return cut(numbers, length);
+  }
+
+  private Cut cut(int[] numbers, int length) {
     int[] ids = new int[numbers.length * length];
     int[] types = new int[ids.length];
     int[] mask = new int[ids.length];

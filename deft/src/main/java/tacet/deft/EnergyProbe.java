@@ -2,6 +2,7 @@ package tacet.deft;
 
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
@@ -69,9 +70,18 @@ public final class EnergyProbe {
    */
   public static EnergyEstimate measure(
       Engine engine, TextModel model, Dataset data, EnergyScope scope) {
+    return meter(engine, model, data.sortedBatches(BATCH)).estimate(EnergyMeter.Options.of(scope));
+  }
+
+  /**
+   * A meter that has seen all leaf calls of a model on these batches, to be read in any scope.
+   *
+   * @param model an encoder with merged adapters
+   */
+  public static EnergyMeter meter(Engine engine, TextModel model, List<Dataset.Cut> batches) {
     EnergyProbe probe = new EnergyProbe();
     TextModel probed = Surgery.replace(model, probe::wrap);
-    for (Dataset.Cut cut : data.sortedBatches(BATCH)) {
+    for (Dataset.Cut cut : batches) {
       try (Pass pass = Pass.inference(engine)) {
         probe.begin(cut.batch());
         pass.setObserver((name, value) -> probe.see(cut.batch(), name, value));
@@ -79,7 +89,7 @@ public final class EnergyProbe {
       }
       probe.meter.endBatch();
     }
-    return probe.meter.estimate(EnergyMeter.Options.of(scope));
+    return probe.meter;
   }
 
   private Part wrap(String path, Part part) {
