@@ -203,7 +203,9 @@ public final class Parameter {
 
     V get() {
       V v = filled;
-      return v == null ? fill(new Workers(1), new ScalarKernels()) : v; // one part: starts no thread
+      return v == null
+          ? fill(new Workers(1), new ScalarKernels())
+          : v; // one part: starts no thread
     }
 
     V get(Engine engine) {

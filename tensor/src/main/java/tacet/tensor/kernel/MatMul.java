@@ -97,8 +97,7 @@ public final class MatMul {
               int kc = Math.min(Kernels.DEPTH, k - k0);
               float[] start = k0 == 0 ? init : y;
               int startStride = k0 == 0 ? stride : n;
-              PackedMatrix.packTransposed(
-                  kernels, b, q * k + k0, k, kc, width, scratch, so, 0, 1);
+              PackedMatrix.packTransposed(kernels, b, q * k + k0, k, kc, width, scratch, so, 0, 1);
               kernels.product(
                   t, width, kc, x, k0, k, scratch, so, 0, 1, start, q, startStride, y, q, n);
             }

@@ -174,8 +174,7 @@ public record PackedMatrix(int k, int n, float[] panels) {
     for (int j = j0; j < j1; j++) {
       int width = Math.min(Kernels.PANEL, n - j * Kernels.PANEL);
       int to = po + j * k * Kernels.PANEL;
-      kernels.transpose(
-          b, bo + j * Kernels.PANEL * ldb, ldb, width, k, panels, to, Kernels.PANEL);
+      kernels.transpose(b, bo + j * Kernels.PANEL * ldb, ldb, width, k, panels, to, Kernels.PANEL);
       for (int r = 0; r < k && width < Kernels.PANEL; r++) {
         int row = to + r * Kernels.PANEL;
         Arrays.fill(panels, row + width, row + Kernels.PANEL, 0f);

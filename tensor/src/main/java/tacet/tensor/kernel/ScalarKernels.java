@@ -37,7 +37,24 @@ public final class ScalarKernels implements Kernels {
       int co,
       int ldc) {
     ScalarProduct.product(
-        m, n, k, a, ao, lda, panels, po, k * PANEL, PANEL, j0, j1, init, io, initStride, c, co, ldc);
+        m,
+        n,
+        k,
+        a,
+        ao,
+        lda,
+        panels,
+        po,
+        k * PANEL,
+        PANEL,
+        j0,
+        j1,
+        init,
+        io,
+        initStride,
+        c,
+        co,
+        ldc);
   }
 
   @Override
@@ -175,7 +192,22 @@ public final class ScalarKernels implements Kernels {
       int co,
       int ldc) {
     ScalarProduct.sparseRows(
-        rows, start, at, step, span, index, value, b, bo, stride, width, init, io, initStride, c, co,
+        rows,
+        start,
+        at,
+        step,
+        span,
+        index,
+        value,
+        b,
+        bo,
+        stride,
+        width,
+        init,
+        io,
+        initStride,
+        c,
+        co,
         ldc);
   }
 
