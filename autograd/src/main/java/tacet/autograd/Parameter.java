@@ -1,11 +1,15 @@
 package tacet.autograd;
 
 import java.util.function.Supplier;
+import tacet.tensor.Engine;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.Workers;
 import tacet.tensor.kernel.CompactMatrix;
+import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.PackedMatrix;
 import tacet.tensor.kernel.RightSide;
+import tacet.tensor.kernel.ScalarKernels;
 import tacet.tensor.kernel.WideMatrix;
 
 /**
@@ -105,7 +109,7 @@ public final class Parameter {
     hasGradient = false;
   }
 
-  /** Says that the value was written to: packed copies are made anew when next needed. */
+  /** Says that the value was written to: packed copies are filled anew when next needed. */
   public void changed() {
     packs().clear();
   }
@@ -135,9 +139,19 @@ public final class Parameter {
     return packs().lanes.get();
   }
 
+  /** The same, packed over all threads of an engine. */
+  public PackedMatrix byLanes(Engine engine) {
+    return packs().lanes.get(engine);
+  }
+
   /** For a weight [n, k]: its transpose, for the product that sums by lanes. */
   public PackedMatrix transposedByLanes() {
-    return packs.transposedLanes.get();
+    return packs().transposedLanes.get();
+  }
+
+  /** The same, packed over all threads of an engine. */
+  public PackedMatrix transposedByLanes(Engine engine) {
+    return packs().transposedLanes.get(engine);
   }
 
   /** Where a gradient is written: the gradient itself if there is none yet, else null. */
@@ -156,27 +170,41 @@ public final class Parameter {
   private static final class Packs {
     final Side plain;
     final Side transposed;
-    final Lazy<PackedMatrix> lanes;
-    final Lazy<PackedMatrix> transposedLanes;
+    final Layout<PackedMatrix> lanes;
+    final Layout<PackedMatrix> transposedLanes;
 
     Packs(Tensor w) {
       int rows = w.shape().rank() == 0 ? 1 : w.shape().dim(0);
       int columns = w.size() / Math.max(1, rows); // dimensions past the second count as one
+      float[] b = w.data();
       plain =
           new Side(
               rows,
               columns,
-              new Lazy<>(() -> PackedMatrix.of(w.data(), rows, columns)),
-              new Lazy<>(() -> WideMatrix.of(w.data(), rows, columns)));
+              new Layout<>(
+                  () -> PackedMatrix.empty(rows, columns),
+                  (to, workers, kernels) -> to.pack(workers, b)),
+              new Layout<>(
+                  () -> WideMatrix.empty(rows, columns),
+                  (to, workers, kernels) -> to.lay(workers, b)));
       transposed =
           new Side(
               columns,
               rows,
-              new Lazy<>(() -> PackedMatrix.ofTransposed(w.data(), columns, rows)),
-              new Lazy<>(() -> WideMatrix.ofTransposed(w.data(), columns, rows)));
-      lanes = new Lazy<>(() -> PackedMatrix.byLanes(w.data(), rows, columns));
+              new Layout<>(
+                  () -> PackedMatrix.empty(columns, rows),
+                  (to, workers, kernels) -> to.packTransposed(workers, kernels, b)),
+              new Layout<>(
+                  () -> WideMatrix.empty(columns, rows),
+                  (to, workers, kernels) -> to.layTransposed(workers, kernels, b)));
+      lanes =
+          new Layout<>(
+              () -> PackedMatrix.empty(rows, columns),
+              (to, workers, kernels) -> to.packByLanes(workers, b));
       transposedLanes =
-          new Lazy<>(() -> PackedMatrix.byLanes(transpose(w.data(), rows, columns), columns, rows));
+          new Layout<>(
+              () -> PackedMatrix.empty(columns, rows),
+              (to, workers, kernels) -> to.packTransposedByLanes(workers, kernels, b));
     }
 
     void clear() {
@@ -187,17 +215,7 @@ public final class Parameter {
     }
   }
 
-  private static float[] transpose(float[] w, int rows, int columns) {
-    float[] turned = new float[w.length];
-    for (int i = 0; i < rows; i++) {
-      for (int j = 0; j < columns; j++) {
-        turned[j * rows + i] = w[i * columns + j];
-      }
-    }
-    return turned;
-  }
-
-  private record Side(int k, int n, Lazy<PackedMatrix> dense, Lazy<WideMatrix> sparse)
+  private record Side(int k, int n, Layout<PackedMatrix> dense, Layout<WideMatrix> sparse)
       implements RightSide {
     @Override
     public PackedMatrix packed() {
@@ -205,8 +223,18 @@ public final class Parameter {
     }
 
     @Override
+    public PackedMatrix packed(Engine engine) {
+      return dense.get(engine);
+    }
+
+    @Override
     public WideMatrix wide() {
       return sparse.get();
+    }
+
+    @Override
+    public WideMatrix wide(Engine engine) {
+      return sparse.get(engine);
     }
 
     void clear() {
@@ -215,30 +243,49 @@ public final class Parameter {
     }
   }
 
-  private static final class Lazy<V> {
-    private final Supplier<V> make;
-    private volatile V value;
+  /** One layout: its memory is kept when the weight changes, and filled again when asked for. */
+  private static final class Layout<V> {
+    private final Supplier<V> empty;
+    private final Filling<V> filling;
+    private V memory;
+    private volatile V filled; // the memory while what it holds is the weight, else null
 
-    Lazy(Supplier<V> make) {
-      this.make = make;
+    Layout(Supplier<V> empty, Filling<V> filling) {
+      this.empty = empty;
+      this.filling = filling;
     }
 
     V get() {
-      V v = value;
-      if (v == null) {
-        synchronized (this) {
-          v = value;
-          if (v == null) {
-            v = make.get();
-            value = v;
-          }
+      V v = filled;
+      return v == null
+          ? fill(new Workers(1), new ScalarKernels())
+          : v; // one part: starts no thread
+    }
+
+    V get(Engine engine) {
+      V v = filled;
+      return v == null ? fill(engine.workers(), engine.kernels()) : v;
+    }
+
+    private synchronized V fill(Workers workers, Kernels kernels) {
+      if (filled == null) {
+        boolean first = memory == null;
+        if (first) {
+          memory = empty.get();
         }
+        // Once is not worth the time that vector code takes until it is compiled.
+        filling.fill(memory, workers, first ? new ScalarKernels() : kernels);
+        filled = memory;
       }
-      return v;
+      return filled;
     }
 
     synchronized void clear() {
-      value = null;
+      filled = null;
     }
+  }
+
+  private interface Filling<V> {
+    void fill(V to, Workers workers, Kernels kernels);
   }
 }

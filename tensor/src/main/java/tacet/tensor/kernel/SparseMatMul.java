@@ -162,20 +162,7 @@ public final class SparseMatMul {
     int t = transposed.columns();
     float[] laid = engine.workspace().take(WideMatrix.size(t, n));
     WideMatrix wide = new WideMatrix(t, n, laid);
-    int groups = WideMatrix.groups(n);
-    int rows = 256;
-    int chunks = (t + rows - 1) / rows;
-    engine
-        .workers()
-        .forEach(
-            groups * chunks,
-            1,
-            (part, from, to) -> {
-              for (int u = from; u < to; u++) {
-                int r0 = u % chunks * rows;
-                wide.lay(b, u / chunks, r0, Math.min(t, r0 + rows));
-              }
-            });
+    wide.lay(engine.workers(), b);
     product(engine, transposed, wide, null, c);
     engine.workspace().give(laid);
   }
