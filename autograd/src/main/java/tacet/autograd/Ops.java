@@ -87,7 +87,7 @@ public final class Ops {
   }
 
   /** dW[out,in] = dYᵀ X for a sparse dY. */
-  private static void sparseGradient(Engine engine, SparseRows dY, Tensor x, Tensor dW) {
+  static void sparseGradient(Engine engine, SparseRows dY, Tensor x, Tensor dW) {
     SparseRows turned = dY.transposed(engine);
     SparseMatMul.gradient(engine, turned, x.data(), x.shape().last(), dW.data());
     turned.release(engine.workspace());

@@ -81,6 +81,11 @@ public final class Parameter {
     return packs.lanes.get();
   }
 
+  /** For a weight [n, k]: its transpose B[k, n], for the product that sums by lanes. */
+  public PackedMatrix transposedByLanes() {
+    return packs.transposedLanes.get();
+  }
+
   /** Where a gradient is written: the gradient itself if there is none yet, else null. */
   Tensor freshGradient() {
     if (hasGradient) {
@@ -98,6 +103,7 @@ public final class Parameter {
     final Side plain;
     final Side transposed;
     final Lazy<PackedMatrix> lanes;
+    final Lazy<PackedMatrix> transposedLanes;
 
     Packs(Tensor w) {
       int rows = w.shape().rank() == 0 ? 1 : w.shape().rows();
@@ -115,12 +121,15 @@ public final class Parameter {
               new Lazy<>(() -> PackedMatrix.ofTransposed(w.data(), columns, rows)),
               new Lazy<>(() -> WideMatrix.ofTransposed(w.data(), columns, rows)));
       lanes = new Lazy<>(() -> PackedMatrix.byLanes(w.data(), rows, columns));
+      transposedLanes =
+          new Lazy<>(() -> PackedMatrix.ofTransposedByLanes(w.data(), columns, rows));
     }
 
     void clear() {
       plain.clear();
       transposed.clear();
       lanes.clear();
+      transposedLanes.clear();
     }
   }
 
