@@ -80,7 +80,7 @@ public final class GatedOps {
         .from(
             weight,
             (dU, dW) -> MatMul.transposedProduct(engine, dU.data(), t, f, in, d, dW.data()))
-        .skipping((dU, dW) -> Ops.sparseGradient(engine, dU, x.value(), dW))
+        .skipping((dU, dW) -> Ops.sparseGradient(pass, dU, x.value(), false, dW))
         .done();
   }
 

@@ -106,8 +106,8 @@ public final class Parameter {
     final Lazy<PackedMatrix> transposedLanes;
 
     Packs(Tensor w) {
-      int rows = w.shape().rank() == 0 ? 1 : w.shape().rows();
-      int columns = w.shape().rank() == 0 ? 1 : w.shape().last();
+      int rows = w.shape().rank() == 0 ? 1 : w.shape().dim(0);
+      int columns = w.size() / Math.max(1, rows); // dimensions past the second count as one
       plain =
           new Side(
               rows,

@@ -75,8 +75,7 @@ final class BreakEvenFile {
   }
 
   static void write(Path file, BreakEven table) throws IOException {
-    Path folder = file.toAbsolutePath().getParent();
-    Files.createDirectories(folder);
+    Files.createDirectories(file.toAbsolutePath().getParent());
     AtomicFile.write(file, table.text());
   }
 }

@@ -45,7 +45,7 @@ final class CalibrateCommand implements Callable<Integer> {
     if (rounds < 1) {
       throw common.usage("--rounds must be at least 1, got " + rounds);
     }
-    try (Engine engine = common.engine()) {
+    try (Engine engine = common.plainEngine()) {
       Path file = out != null ? out : BreakEvenFile.of(engine, System.getenv());
       if (file == null) {
         throw new UserException("no cache folder: set XDG_CACHE_HOME, or name a file with --out");

@@ -30,7 +30,13 @@ import picocli.CommandLine.Spec;
       DemoCommand.class,
       TrainCommand.class,
       EvaluateCommand.class,
-      ForwardCommand.class
+      ForwardCommand.class,
+      TokenizeCommand.class,
+      BenchCommand.class,
+      CalibrateCommand.class,
+      TraceCommand.class,
+      EnergyCommand.class,
+      SimulateCommand.class
     })
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;

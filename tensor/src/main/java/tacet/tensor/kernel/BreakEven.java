@@ -1,6 +1,7 @@
 package tacet.tensor.kernel;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import tacet.tensor.Engine;
 
@@ -46,17 +47,25 @@ public final class BreakEven {
   }
 
   /**
-   * The table that an engine has until it is given another: what {@link #measure} found on one and two
-   * cores of a Zen 4 server (1 MiB of second-level cache each, 32 MiB shared), the smaller share of the
-   * two; for narrower vectors on the same machine.
+   * The table that an engine has until it is given another: what {@link #measure} found on a Zen
+   * 4 server, on the safe side.
    */
   public static BreakEven builtIn(String kernels, int threads) {
     return BuiltInBreakEven.of(kernels, threads);
   }
 
+  /** A table with one share for everything: to compare, or to test the products that skip. */
+  public static BreakEven constant(double share) {
+    double[][] table = new double[ROWS.length][BYTES.length];
+    for (double[] row : table) {
+      Arrays.fill(row, share);
+    }
+    return new BreakEven("any", 1, table, table);
+  }
+
   /**
-   * Measures a table on this machine, with the engine's kernels and threads, in some seconds. Nothing
-   * else should run meanwhile. Uses about 150 MiB of heap.
+   * Measures a table on this machine, with the engine's kernels and threads, in 10 to 20 seconds (a
+   * minute without vectors). Nothing else should run meanwhile. Uses about 150 MiB of heap.
    */
   public static BreakEven measure(Engine engine) {
     return measure(engine, 9);
@@ -120,6 +129,20 @@ public final class BreakEven {
   /** Whether it was measured with the kernels and the number of threads of an engine. */
   public boolean fits(Engine engine) {
     return kernels.equals(engine.kernels().name()) && threads == engine.workers().size();
+  }
+
+  /** The shares of {@link #density}, [rows, size of B]. */
+  public List<List<Double>> product() {
+    return list(tables[0]);
+  }
+
+  /** The shares of {@link #sampledDensity}, [rows, size of B]. */
+  public List<List<Double>> sampled() {
+    return list(tables[1]);
+  }
+
+  private static List<List<Double>> list(double[][] table) {
+    return Arrays.stream(table).map(row -> Arrays.stream(row).boxed().toList()).toList();
   }
 
   /** The table as text, for {@link #parse}. */
