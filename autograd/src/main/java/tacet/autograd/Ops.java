@@ -121,7 +121,7 @@ public final class Ops {
   }
 
   /** dW = Aᵀ B for a sparse A [T, m] and B [T, n]; its transpose [n, m] if {@code turn}. */
-  private static void sparseGradient(Pass pass, SparseRows a, Tensor b, boolean turn, Tensor dW) {
+  static void sparseGradient(Pass pass, SparseRows a, Tensor b, boolean turn, Tensor dW) {
     Engine engine = pass.engine();
     int m = a.columns();
     int n = b.shape().last();

@@ -144,7 +144,7 @@ public final class Parameter {
     return packs().lanes.get(engine);
   }
 
-  /** For a weight [n, k]: its transpose, for the product that sums by lanes. */
+  /** For a weight [n, k]: its transpose B[k, n], for the product that sums by lanes. */
   public PackedMatrix transposedByLanes() {
     return packs().transposedLanes.get();
   }

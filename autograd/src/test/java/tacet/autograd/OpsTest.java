@@ -11,13 +11,15 @@ import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.Workers;
 import tacet.tensor.Workspace;
+import tacet.tensor.kernel.BreakEven;
 import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.Surrogate;
 
 /** Every operator's value and every element of its gradients against the same thing in double. */
 class OpsTest {
   private static final Engine ENGINE =
-      new Engine(Kernels.best(), new Workers(2), new Workspace(true));
+      new Engine(Kernels.best(), new Workers(2), new Workspace(true))
+          .withBreakEven(BreakEven.constant(0.3));
 
   private static Parameter random(long seed, int... dims) {
     return Parameter.trainable(RandomStream.of(seed, "test", 0).normal(Shape.of(dims), 0.7));

@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
       ForwardCommand.class,
       TokenizeCommand.class,
       BenchCommand.class,
+      CalibrateCommand.class,
       TraceCommand.class,
       EnergyCommand.class,
       SimulateCommand.class

@@ -46,6 +46,18 @@ public final class MatMul {
         && active <= engine.breakEven().density(t, b.k(), b.n()) * t * b.k();
   }
 
+  /**
+   * Whether {@link SparseMatMul#sampled} is expected to be faster than {@link #denseByLanes} for so many
+   * places in t rows.
+   *
+   * @param b B[k,n] of A[t,n] · Bᵀ
+   */
+  public static boolean samples(Engine engine, int t, long active, RightSide b) {
+    return engine.skipsZeros()
+        && active >= 0
+        && active <= engine.breakEven().sampledDensity(t, b.k(), b.n()) * t * b.k();
+  }
+
   /** Y = bias + X · B by the dense product. */
   public static void dense(
       Engine engine, float[] x, int t, PackedMatrix b, float[] bias, float[] y) {

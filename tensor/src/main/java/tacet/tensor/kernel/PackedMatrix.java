@@ -130,6 +130,20 @@ public record PackedMatrix(int k, int n, float[] panels) {
     }
   }
 
+  /** Packs the transpose of a row-major n × k matrix, its rows in the order of lanes. */
+  public static PackedMatrix ofTransposedByLanes(float[] b, int k, int n) {
+    PackedMatrix p = new PackedMatrix(k, n, new float[START + size(k, n)]);
+    for (int j = 0; j < n; j++) {
+      int to = START + j / Kernels.PANEL * k * Kernels.PANEL + j % Kernels.PANEL;
+      for (int l = 0; l < Kernels.LANES; l++) {
+        for (int r = l; r < k; r += Kernels.LANES, to += Kernels.PANEL) {
+          p.panels[to] = b[j * k + r];
+        }
+      }
+    }
+    return p;
+  }
+
   /** Packs the panels j0 to j1 of a row-major k × n matrix with row stride {@code ldb}, from po. */
   public static void pack(
       float[] b, int bo, int ldb, int k, int n, float[] panels, int po, int j0, int j1) {

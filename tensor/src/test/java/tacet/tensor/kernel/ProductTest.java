@@ -240,6 +240,13 @@ class ProductTest {
         MatMul.dense(e, x, t, b.packed(), null, dense);
         MatMul.product(e, x, t, active, b, null, chosen);
         assertThat(chosen).isEqualTo(dense);
+        for (double share : new double[] {0, 0.15, 1}) { // whatever the table
+          Engine with = e.withBreakEven(BreakEven.constant(share));
+          assertThat(MatMul.skips(with, t, active, b)).isEqualTo(active <= share * t * k);
+          Arrays.fill(chosen, Float.NaN);
+          MatMul.product(with, x, t, active, b, null, chosen);
+          assertThat(chosen).isEqualTo(dense);
+        }
       }
     }
   }
