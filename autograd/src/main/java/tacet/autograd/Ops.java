@@ -167,8 +167,7 @@ public final class Ops {
     Engine engine = pass.engine();
     MatMul.accumulate(engine, scaled.data(), t, weight.transposed().packed(), y.data());
     return pass.record(y)
-        .from(base, (dY, dX) -> copy(pass, dY, dX))
-        .alike(Ops::copyValues)
+        .same(base)
         .from(
             z,
             (dY, dZ) -> {
@@ -197,12 +196,7 @@ public final class Ops {
         z.size(),
         (from, n) ->
             pass.kernels().add(x.value().data(), from, y.value().data(), from, n, z.data(), from));
-    return pass.record(z)
-        .from(x, (dZ, dX) -> copy(pass, dZ, dX))
-        .alike(Ops::copyValues)
-        .from(y, (dZ, dY) -> copy(pass, dZ, dY))
-        .alike(Ops::copyValues)
-        .done();
+    return pass.record(z).same(x).same(y).done();
   }
 
   /** y = s · x. */
@@ -521,7 +515,7 @@ public final class Ops {
 
   // ------------------------------------------------------------------ helpers
 
-  private static void copyValues(SparseRows from, SparseRows to) {
+  static void copyValues(SparseRows from, SparseRows to) {
     System.arraycopy(from.value(), 0, to.value(), 0, from.entries());
   }
 
