@@ -42,7 +42,7 @@ public final class Ops {
    */
   public static Var linear(Pass pass, Var x, Parameter weight, Parameter bias) {
     int out = weight.shape().dim(0);
-    requireWidth("linear", x.shape().last(), weight.shape().last(), weight);
+    requireWidth("linear", x.shape().last(), weight.shape().size() / Math.max(1, out), weight);
     if (weight.compact() != null) {
       return CompactLinear.forward(pass, x, weight.compact(), bias);
     }
