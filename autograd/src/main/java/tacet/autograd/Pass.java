@@ -2,6 +2,7 @@ package tacet.autograd;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.function.Supplier;
 import tacet.tensor.Engine;
@@ -95,6 +96,7 @@ public final class Pass implements AutoCloseable {
     SampledVjp sampled;
     SkippingVjp skipping;
     AlikeVjp alike;
+    boolean same; // the gradient by the input is the one by the result
 
     Edge(Var var, Parameter parameter, Vjp vjp) {
       this.var = var;
@@ -103,7 +105,21 @@ public final class Pass implements AutoCloseable {
     }
   }
 
-  private record Node(Var out, List<Edge> edges) {}
+  /** Writes the gradients by several inputs that share most of their work. */
+  @FunctionalInterface
+  public interface JointVjp {
+    /**
+     * Writes every element of each {@code dX} that is not null.
+     *
+     * @param dY gradient by the operator's result; not modified
+     * @param dX gradients by the inputs, null where none is needed; overwritten
+     */
+    void write(Tensor dY, Tensor[] dX);
+  }
+
+  private record Joint(Var[] vars, JointVjp vjp) {}
+
+  private record Node(Var out, List<Edge> edges, Joint joint) {}
 
   private final Engine engine;
   private final Mode mode;
@@ -257,6 +273,7 @@ public final class Pass implements AutoCloseable {
     private boolean masked;
     private List<Edge> edges;
     private Edge last;
+    private Joint joint;
 
     private Recorder(Tensor y) {
       this.y = y;
@@ -299,6 +316,16 @@ public final class Pass implements AutoCloseable {
       return this;
     }
 
+    /** The gradient by this input is the gradient by the result. */
+    Recorder same(Var x) {
+      from(x, (dY, dX) -> Ops.copy(Pass.this, dY, dX));
+      alike(Ops::copyValues);
+      if (last != null) {
+        last.same = true;
+      }
+      return this;
+    }
+
     /** How the last input's gradient is written where it has its zeros in the same places. */
     Recorder alike(AlikeVjp vjp) {
       if (last != null) {
@@ -316,6 +343,18 @@ public final class Pass implements AutoCloseable {
       return this;
     }
 
+    /** Inputs whose gradients are computed together; any of them may be null. */
+    Recorder from(Var[] inputs, JointVjp vjp) {
+      Var[] tracked = new Var[inputs.length];
+      for (int i = 0; i < inputs.length; i++) {
+        if (inputs[i] != null && inputs[i].tracked()) {
+          tracked[i] = inputs[i];
+          joint = new Joint(tracked, vjp);
+        }
+      }
+      return this;
+    }
+
     private void add(Edge edge) {
       if (edges == null) {
         edges = new ArrayList<>(3);
@@ -326,9 +365,9 @@ public final class Pass implements AutoCloseable {
 
     /** The result; on the tape if any input needs a gradient. */
     Var done() {
-      Var out = new Var(y, edges != null, active, masked);
-      if (edges != null) {
-        tape.add(new Node(out, edges));
+      Var out = new Var(y, edges != null || joint != null, active, masked);
+      if (out.tracked()) {
+        tape.add(new Node(out, edges == null ? List.of() : edges, joint));
       }
       return out;
     }
@@ -357,10 +396,14 @@ public final class Pass implements AutoCloseable {
       for (Edge e : node.edges) {
         if (e.parameter != null) {
           toParameter(out, e);
-        } else {
+        } else if (!e.same) {
           toVar(out, e);
         }
       }
+      if (node.joint != null) {
+        toVars(out, node.joint);
+      }
+      passOn(node);
       forgetGradient(out);
     }
   }
@@ -373,6 +416,27 @@ public final class Pass implements AutoCloseable {
     write(out, e, to);
     if (fresh == null) {
       addAndGive(to, sum);
+    }
+  }
+
+  /** The gradient itself goes to the inputs that get it as it is: to the last one without a copy. */
+  private void passOn(Node node) {
+    Var out = node.out;
+    for (Iterator<Edge> left = node.edges.stream().filter(e -> e.same).iterator();
+        left.hasNext(); ) {
+      Edge e = left.next();
+      Var x = e.var;
+      boolean sampled = x.masked() && x.rows != null;
+      if (sampled || out.gradient == null || x.sparseGradient != null) {
+        toVar(out, e);
+      } else if (x.gradient != null) {
+        add(out.gradient, x.gradient);
+      } else if (left.hasNext()) {
+        toVar(out, e);
+      } else {
+        x.gradient = out.gradient;
+        out.gradient = null;
+      }
     }
   }
 
@@ -396,14 +460,7 @@ public final class Pass implements AutoCloseable {
     if (sparse == null) {
       Tensor dense = grab(x.shape());
       write(out, e, dense);
-      if (x.sparseGradient != null) {
-        expandGradient(x);
-      }
-      if (x.gradient == null) {
-        x.gradient = dense;
-      } else {
-        addAndGive(dense, x.gradient);
-      }
+      addDense(x, dense);
     } else if (x.gradient == null && x.sparseGradient == null) {
       x.sparseGradient = sparse;
     } else if (x.sparseGradient != null && x.sparseGradient.samePlaces(sparse)) {
@@ -453,12 +510,45 @@ public final class Pass implements AutoCloseable {
     }
   }
 
+  private void toVars(Var out, Joint joint) {
+    if (out.sparseGradient != null) {
+      expandGradient(out);
+    }
+    Tensor[] dX = new Tensor[joint.vars.length];
+    for (int i = 0; i < dX.length; i++) {
+      if (joint.vars[i] != null) {
+        dX[i] = grab(joint.vars[i].shape());
+      }
+    }
+    joint.vjp.write(out.gradient, dX);
+    for (int i = 0; i < dX.length; i++) {
+      if (dX[i] != null) {
+        addDense(joint.vars[i], dX[i]);
+      }
+    }
+  }
+
+  private void addDense(Var x, Tensor dense) {
+    if (x.sparseGradient != null) {
+      expandGradient(x);
+    }
+    if (x.gradient == null) {
+      x.gradient = dense;
+    } else {
+      addAndGive(dense, x.gradient);
+    }
+  }
+
   private void addAndGive(Tensor more, Tensor sum) {
+    add(more, sum);
+    engine.workspace().give(more.data());
+  }
+
+  private void add(Tensor more, Tensor sum) {
     Rows.forEach(
         this,
         sum.size(),
         (from, n) -> kernels().add(sum.data(), from, more.data(), from, n, sum.data(), from));
-    engine.workspace().give(more.data());
   }
 
   private Tensor grab(Shape shape) {

@@ -26,7 +26,15 @@ final class Common {
 
   private Common() {}
 
+  /** An engine that knows what {@code tacet calibrate} measured here. */
   Engine engine() {
+    Engine engine = plainEngine();
+    return BreakEvenFile.apply(
+        engine, BreakEvenFile.of(engine, System.getenv()), spec.commandLine().getErr());
+  }
+
+  /** An engine that was not calibrated. */
+  Engine plainEngine() {
     if (threads < 1) {
       throw usage("--threads must be at least 1, got " + threads);
     }

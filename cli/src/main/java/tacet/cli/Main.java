@@ -31,6 +31,9 @@ import picocli.CommandLine.Spec;
       TrainCommand.class,
       EvaluateCommand.class,
       ForwardCommand.class,
+      TokenizeCommand.class,
+      BenchCommand.class,
+      CalibrateCommand.class,
       TraceCommand.class,
       EnergyCommand.class,
       SimulateCommand.class

@@ -19,7 +19,7 @@ final class TunedModel {
   static TextModel load(
       ModelOptions options, ModelSource source, Path adapter, int outputs, long seed)
       throws IOException {
-    if (adapter == null && !source.hasHead()) {
+    if (adapter == null && !source.hasClassifier()) {
       throw new UserException(
           source.name() + " has no classification head; name an adapter with --adapter");
     }

@@ -45,16 +45,25 @@ public record Dataset(List<Item> items, int padId) {
     items = List.copyOf(items);
   }
 
-  /** Tokenises examples, cut to a length with special tokens counted. */
+  /** Tokenises examples, cut to a length with special tokens counted; the tokenizer's padding. */
   public static Dataset of(List<Example> examples, Tokenizer tokenizer, int maxLength) {
+    Integer pad = tokenizer.padId();
+    return of(examples, tokenizer, maxLength, pad == null ? 0 : pad);
+  }
+
+  /**
+   * Tokenises examples, cut to a length with special tokens counted.
+   *
+   * @param padId what fills the end of short sequences: the model's padding token
+   */
+  public static Dataset of(List<Example> examples, Tokenizer tokenizer, int maxLength, int padId) {
     Truncation cut = Truncation.to(maxLength);
     List<Item> items = new ArrayList<>(examples.size());
     for (Example e : examples) {
       Encoding encoding = tokenizer.encode(e.text(), e.pair(), cut);
       items.add(new Item(encoding.ids(), encoding.typeIds(), e.label()));
     }
-    Integer pad = tokenizer.padId();
-    return new Dataset(items, pad == null ? 0 : pad);
+    return new Dataset(items, padId);
   }
 
   /** Number of examples. */

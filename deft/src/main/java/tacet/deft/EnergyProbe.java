@@ -57,6 +57,7 @@ public final class EnergyProbe {
   private final Map<String, Embedding> tables = new LinkedHashMap<>();
   private final Map<String, Count> weights = new HashMap<>();
   private final Map<String, Count> inputs = new HashMap<>();
+  private Bert.Positions positions;
   private int heads;
 
   private EnergyProbe() {}
@@ -99,6 +100,9 @@ public final class EnergyProbe {
     if (part instanceof Embedding e) {
       tables.put(path, e);
     }
+    if (part instanceof Bert.Embeddings e) {
+      positions = e.positions();
+    }
     if (part instanceof Bert.SelfAttention a) {
       heads = a.heads();
     }
@@ -113,10 +117,7 @@ public final class EnergyProbe {
           if (path.endsWith("token_type_embeddings")) {
             ids = batch.typeIds();
           } else if (path.endsWith("position_embeddings")) {
-            ids = new int[batch.ids().length];
-            for (int i = 0; i < ids.length; i++) {
-              ids[i] = i % batch.length();
-            }
+            ids = positions.of(batch);
           }
           int d = e.weight().value().shape().last();
           float[] rows = new float[ids.length * d];

@@ -1,5 +1,6 @@
 package tacet.tensor;
 
+import java.util.concurrent.Executor;
 import tacet.tensor.kernel.BreakEven;
 import tacet.tensor.kernel.Kernels;
 
@@ -16,17 +17,24 @@ public final class Engine implements AutoCloseable {
   private final Workers workers;
   private final Workspace workspace;
   private final boolean skipsZeros;
+  private final BreakEven breakEven;
 
   /** An engine of explicit parts; it takes over the workers and closes them. */
   public Engine(Kernels kernels, Workers workers, Workspace workspace) {
-    this(kernels, workers, workspace, true);
+    this(kernels, workers, workspace, true, BreakEven.builtIn(kernels.name(), workers.size()));
   }
 
-  private Engine(Kernels kernels, Workers workers, Workspace workspace, boolean skipsZeros) {
+  private Engine(
+      Kernels kernels,
+      Workers workers,
+      Workspace workspace,
+      boolean skipsZeros,
+      BreakEven breakEven) {
     this.kernels = kernels;
     this.workers = workers;
     this.workspace = workspace;
     this.skipsZeros = skipsZeros;
+    this.breakEven = breakEven;
   }
 
   /** The best kernels of this machine on the given number of threads. */
@@ -37,6 +45,17 @@ public final class Engine implements AutoCloseable {
   /** The best kernels on as many threads as the machine has processors. */
   public static Engine ofAllProcessors() {
     return ofThreads(Runtime.getRuntime().availableProcessors());
+  }
+
+  /**
+   * The best kernels on threads of an application; results have the same bits as on our own. Closing
+   * the engine does not shut the executor down.
+   *
+   * @param threads how many take part in a loop, the caller included
+   * @param executor where the others come from; see {@link Workers#Workers(int, Executor)}
+   */
+  public static Engine of(int threads, Executor executor) {
+    return new Engine(Kernels.best(), new Workers(threads, executor), new Workspace());
   }
 
   /** The numeric kernels. */
@@ -56,7 +75,12 @@ public final class Engine implements AutoCloseable {
 
   /** Where sparse products begin to be faster than dense ones. */
   public BreakEven breakEven() {
-    return BreakEven.DEFAULT;
+    return breakEven;
+  }
+
+  /** This engine, threads and buffers shared, with another table of where skipping pays. */
+  public Engine withBreakEven(BreakEven table) {
+    return new Engine(kernels, workers, workspace, skipsZeros, table);
   }
 
   /** Whether products may skip zeros where that is faster; the results are the same. */
@@ -66,7 +90,7 @@ public final class Engine implements AutoCloseable {
 
   /** This engine, threads and buffers shared, with all products dense: for comparisons. */
   public Engine alwaysDense() {
-    return new Engine(kernels, workers, workspace, false);
+    return new Engine(kernels, workers, workspace, false, breakEven);
   }
 
   @Override

@@ -1,5 +1,7 @@
 package tacet.tensor.kernel;
 
+import tacet.tensor.WeightFormat;
+
 /**
  * The numeric heart: single-threaded loops over float arrays. Two twins implement it, and they give
  * <em>the same bits</em>: every sum has a fixed order (products accumulate by ascending k with fused
@@ -15,8 +17,17 @@ public interface Kernels {
   /** Columns in a panel of a packed matrix. */
   int PANEL = 32;
 
+  /** Rows of B that a product takes at a time: so much of a panel stays in the second-level cache. */
+  int DEPTH = 1024;
+
+  /** Floats of the scratch memory of {@link #productUnpacked}. */
+  int SCRATCH = DEPTH * PANEL;
+
   /** Columns of a block of a compressed row. */
   int BLOCK = 128;
+
+  /** Scratch of {@link #productByLanes}: a register tile per lane, and a row of zeros. */
+  int LANES_SCRATCH = 16 * 6 * PANEL + PANEL;
 
   /** Partial sums of a row reduction. */
   int LANES = 16;
@@ -60,6 +71,54 @@ public interface Kernels {
       float[] init,
       int io,
       int initStride,
+      float[] c,
+      int co,
+      int ldc);
+
+  /**
+   * The same where B lies unpacked, for a B that is used once: the first rows of A read it where it
+   * lies, and leave each panel packed for the others while it is near.
+   *
+   * @param b B, row-major from {@code bo} with row stride {@code ldb}
+   * @param scratch {@value #SCRATCH} floats from {@code so}; overwritten
+   */
+  void productUnpacked(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int bo,
+      int ldb,
+      int j0,
+      int j1,
+      float[] scratch,
+      int so,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc);
+
+  /**
+   * C += Aᵀ · B where A lies as it is, k × m: the gradient by the right side of a small product.
+   *
+   * @param a A, row-major from {@code ao} with row stride {@code lda}
+   * @param panels B[k,n] from {@code po}, as {@link PackedMatrix} lays it out
+   * @param c C[m,n], row-major from {@code co} with row stride {@code ldc}; modified
+   */
+  void accumulateTransposed(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
       float[] c,
       int co,
       int ldc);
@@ -171,6 +230,7 @@ public interface Kernels {
    *
    * @param a A, row-major from {@code ao} with row stride {@code lda}
    * @param panels B from {@code po}, as {@link PackedMatrix} lays it out
+   * @param scratch at least {@value #LANES_SCRATCH} values; overwritten
    */
   void productByLanes(
       int m,
@@ -185,12 +245,64 @@ public interface Kernels {
       int j1,
       float[] c,
       int co,
-      int ldc);
+      int ldc,
+      float[] scratch);
 
   /** Where the indices that are l modulo {@value #LANES} begin when k of them are ordered by lane. */
   static int laneStart(int l, int k) {
     return l * (k / LANES) + Math.min(l, k % LANES);
   }
+
+  // ------------------------------------------------------------------ weights in fewer bits
+
+  /**
+   * Rows r0 to r1 of the panel of a {@link HalfMatrix} whose codes begin at {@code co}.
+   *
+   * @param format BF16 or F16; codes are finite
+   * @param r0 even
+   */
+  void expandHalf(WeightFormat format, int[] codes, int co, int r0, int r1, float[] y, int yo);
+
+  /** y = init + x · B for one row and the panels of a {@link HalfMatrix} that begin at {@code co}. */
+  void rowHalf(
+      WeightFormat format,
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] init,
+      int io,
+      float[] y,
+      int yo);
+
+  /**
+   * Rows r0 to r1 of the panel of an {@link Nf4Matrix} whose codes begin at {@code co} and whose
+   * scales begin at {@code so}.
+   *
+   * @param share rows that share a scale
+   * @param r0 a multiple of 8
+   * @param r1 a multiple of 8, or the last row of all
+   */
+  void expandNf4(
+      int[] codes, int co, float[] scales, int so, int share, int r0, int r1, float[] y, int yo);
+
+  /** y = init + x · B for one row and such panels of k rows, one after the other. */
+  void rowNf4(
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] scales,
+      int so,
+      int share,
+      float[] init,
+      int io,
+      float[] y,
+      int yo);
 
   // ------------------------------------------------------------------ activations
 
@@ -240,19 +352,78 @@ public interface Kernels {
   // ------------------------------------------------------------------ rows
 
   /**
-   * Softmax of one row in place: x = exp(scale · x + bias − max) / Σ.
+   * Softmax of some rows of attention, in place and without its division: x becomes exp(s − max), s =
+   * scale · x + keyBias + positionBias, and 0 where a key is not seen.
    *
-   * @param bias added to the scaled scores, or null (a mask: 0 or a very negative number)
+   * @param a whose scale, biases and causality count
+   * @param u the example and head, b · H + h
+   * @param i the query of the first row
+   * @param n keys that any of the rows sees; a row has room for n rounded up to {@value #LANES}, and
+   *     all of it is written
+   * @param x raw scores, row-major with stride {@code ldx}
+   * @param statistics of row r: max at {@code so + 2r}, 1 / Σ exp after it; written
    */
-  void softmaxRow(float[] x, int xo, int n, float scale, float[] bias, int bo);
+  void softmaxRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so);
+
+  /** The same rows again from their statistics, now divided: x becomes P = exp(s − max) / Σ. */
+  void softmaxAgainRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so);
 
   /**
-   * Gradient of a softmax row in place: dP becomes scale · p ∘ (dP − Σ dP ∘ p).
+   * Gradient of the same rows by s, in place: dP becomes P ∘ (dropout(dP) − dot); and P becomes
+   * dropout(P).
    *
-   * @param p the row's probabilities
-   * @param dP gradient by the probabilities; overwritten by the gradient by the raw scores
+   * @param dots Σ_j dropout(dP) ∘ P of each row from {@code dto} on
+   * @param p P, like dP row-major with stride {@code ld}, both with room as above
    */
-  void softmaxBackwardRow(float[] p, int po, int n, float scale, float[] dP, int dpo);
+  void softmaxBackwardRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] dots,
+      int dto,
+      float[] p,
+      int po,
+      float[] dP,
+      int dpo,
+      int ld);
+
+  /** dots[r] = Σ_j x[r, j] · y[r, j] for some rows of n values. */
+  void dotRows(
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] y,
+      int yo,
+      int ldy,
+      float[] dots,
+      int dto);
+
+  /** x[r, :] *= factors[r · step] for some rows of n values. */
+  void scaleRows(int rows, int n, float[] factors, int fo, int step, float[] x, int xo, int ldx);
 
   /**
    * Layer normalisation of one row: y = (x − mean) · rstd · gamma + beta.
@@ -375,14 +546,18 @@ public interface Kernels {
     }
   }
 
-  /** y[j, i] = x[i, j] for a block of rows and columns. */
+  /** y[j, i] = x[i, j] for a block of rows and columns; what x and y occupy must not overlap. */
   default void transpose(
       float[] x, int xo, int ldx, int rows, int columns, float[] y, int yo, int ldy) {
-    for (int i0 = 0; i0 < rows; i0 += 16) {
-      int i1 = Math.min(rows, i0 + 16);
-      for (int j = 0; j < columns; j++) {
-        for (int i = i0; i < i1; i++) {
-          y[yo + j * ldy + i] = x[xo + i * ldx + j];
+    int whole = rows & -8;
+    for (int j = 0; j < columns; j += 64) { // so that what is written stays near while it is filled
+      int count = Math.min(64, columns - j);
+      for (int i = 0; i < whole; i += 8) {
+        ScalarProduct.turnEight(x, xo + i * ldx + j, ldx, count, y, yo + j * ldy + i, ldy);
+      }
+      for (int i = whole; i < rows; i++) {
+        for (int r = j; r < j + count; r++) {
+          y[yo + r * ldy + i] = x[xo + i * ldx + r];
         }
       }
     }

@@ -13,8 +13,8 @@ public final class SparseMatMul {
   private static final int ROWS = 256; // taken through a part of B at a time
   private static final int RUN = 26; // entries worth loading and storing eight vectors for
   private static final int CACHE = 256 << 10; // bytes of B that stay near while rows pass
-  private static final long FAR = 4 << 20; // bytes of a B that is not near from the last use
-  private static final double TOUCHED = 2; // uses of a row of B that make it worth fetching all
+  private static final long FAR = 256 << 10; // bytes of a B that may not be near from the last use
+  private static final double TOUCHED = 0.7; // uses of a row of B that make it worth fetching all
 
   private SparseMatMul() {}
 
@@ -31,7 +31,8 @@ public final class SparseMatMul {
     int t = a.rows();
     int groups = WideMatrix.groups(n);
     int threads = engine.workers().size();
-    int parts = Math.max((t + ROWS - 1) / ROWS, threads == 1 ? 1 : (4 * threads - 1) / groups + 1);
+    int units = (t < ROWS / 4 ? 2 : 4) * threads; // few rows read B too often when cut small
+    int parts = Math.max((t + ROWS - 1) / ROWS, threads == 1 ? 1 : (units - 1) / groups + 1);
     int rows = Math.max(1, (t + parts - 1) / parts);
     int chunks = (t + rows - 1) / rows;
     float[] touched = engine.workspace().take(threads);
@@ -122,14 +123,25 @@ public final class SparseMatMul {
     int blocks = SparseRows.blocks(places.columns());
     int span = Math.clamp(CACHE / (4L * SparseRows.BLOCK * n), 1, Math.max(1, blocks));
     int threads = engine.workers().size();
-    int rows = Math.clamp((t + 4 * threads - 1) / (4 * threads), 1, 64);
+    int spans = (blocks + span - 1) / span;
+    int parts = Math.max((t + 63) / 64, threads == 1 ? 1 : (4 * threads - 1) / spans + 1);
+    int rows = Math.max(1, (t + parts - 1) / parts);
+    int chunks = (t + rows - 1) / rows;
+    boolean touch = 4L * b.k() * n > FAR && (double) places.entries() * rows >= TOUCHED * b.k() * t;
+    float[] touched = engine.workspace().take(threads);
     engine
         .workers()
         .forEach(
-            t,
-            rows,
-            (part, from, to) -> {
-              for (int f = 0; f < blocks; f += span) {
+            spans * chunks,
+            1,
+            (part, first, last) -> {
+              for (int u = first; u < last; u++) {
+                int f = u % spans * span;
+                int from = u / spans * rows;
+                int to = Math.min(t, from + rows);
+                if (touch) {
+                  touched[part] += touch(engine.kernels(), b, f, f + span);
+                }
                 engine
                     .kernels()
                     .sampledRows(
@@ -148,6 +160,20 @@ public final class SparseMatMul {
                         b.k());
               }
             });
+    engine.workspace().give(touched);
+  }
+
+  /** Fetches the rows of some blocks. */
+  private static float touch(Kernels kernels, WideMatrix b, int f0, int f1) {
+    float sum = 0;
+    for (int g = 0; g < WideMatrix.groups(b.n()); g++) {
+      int start = WideMatrix.start(g, b.k());
+      int stride = WideMatrix.stride(g, b.n());
+      int end = Math.min(b.k(), f1 * SparseRows.BLOCK);
+      sum +=
+          kernels.touch(b.groups(), start + f0 * SparseRows.BLOCK * stride, start + end * stride);
+    }
+    return sum;
   }
 
   /**
@@ -162,20 +188,7 @@ public final class SparseMatMul {
     int t = transposed.columns();
     float[] laid = engine.workspace().take(WideMatrix.size(t, n));
     WideMatrix wide = new WideMatrix(t, n, laid);
-    int groups = WideMatrix.groups(n);
-    int rows = 256;
-    int chunks = (t + rows - 1) / rows;
-    engine
-        .workers()
-        .forEach(
-            groups * chunks,
-            1,
-            (part, from, to) -> {
-              for (int u = from; u < to; u++) {
-                int r0 = u % chunks * rows;
-                wide.lay(b, u / chunks, r0, Math.min(t, r0 + rows));
-              }
-            });
+    wide.lay(engine.workers(), b);
     product(engine, transposed, wide, null, c);
     engine.workspace().give(laid);
   }
