@@ -124,8 +124,12 @@ public final class EnergyProbe {
           for (int i = 0; i < ids.length; i++) {
             System.arraycopy(e.weight().value().data(), ids[i] * d, rows, i * d, d);
           }
+          float[] inputs = new float[ids.length]; // an id of 0 is a zero, as in the original
+          for (int i = 0; i < ids.length; i++) {
+            inputs[i] = ids[i];
+          }
           Count output = count(batch, rows, d);
-          meter.embedding(path, Count.of(ids), output, weight(path, e.weight()));
+          meter.embedding(path, count(batch, inputs, 1), output, weight(path, e.weight()));
         });
   }
 
