@@ -1,6 +1,6 @@
 package tacet.autograd;
 
-import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import tacet.tensor.Tensor;
 import tacet.tensor.kernel.PackedMatrix;
 import tacet.tensor.kernel.RightSide;
@@ -61,7 +61,10 @@ public final class Parameter {
     hasGradient = false;
   }
 
-  /** Says that the value was written to: packed copies are made anew when next needed. */
+  /**
+   * Says that the value was written to: packed copies are made anew when next needed, in the memory
+   * of the old ones, so no product with them may be under way.
+   */
   public void changed() {
     packs.clear();
   }
@@ -106,15 +109,15 @@ public final class Parameter {
           new Side(
               rows,
               columns,
-              new Lazy<>(() -> PackedMatrix.of(w.data(), rows, columns)),
-              new Lazy<>(() -> WideMatrix.of(w.data(), rows, columns)));
+              new Lazy<>(old -> PackedMatrix.of(w.data(), rows, columns, old)),
+              new Lazy<>(old -> WideMatrix.of(w.data(), rows, columns, old)));
       transposed =
           new Side(
               columns,
               rows,
-              new Lazy<>(() -> PackedMatrix.ofTransposed(w.data(), columns, rows)),
-              new Lazy<>(() -> WideMatrix.ofTransposed(w.data(), columns, rows)));
-      lanes = new Lazy<>(() -> PackedMatrix.byLanes(w.data(), rows, columns));
+              new Lazy<>(old -> PackedMatrix.ofTransposed(w.data(), columns, rows, old)),
+              new Lazy<>(old -> WideMatrix.ofTransposed(w.data(), columns, rows, old)));
+      lanes = new Lazy<>(old -> PackedMatrix.byLanes(w.data(), rows, columns, old));
     }
 
     void clear() {
@@ -143,10 +146,11 @@ public final class Parameter {
   }
 
   private static final class Lazy<V> {
-    private final Supplier<V> make;
+    private final UnaryOperator<V> make; // from a stale copy, or null
     private volatile V value;
+    private V stale; // its memory is for the next one
 
-    Lazy(Supplier<V> make) {
+    Lazy(UnaryOperator<V> make) {
       this.make = make;
     }
 
@@ -156,7 +160,8 @@ public final class Parameter {
         synchronized (this) {
           v = value;
           if (v == null) {
-            v = make.get();
+            v = make.apply(stale);
+            stale = null;
             value = v;
           }
         }
@@ -165,7 +170,10 @@ public final class Parameter {
     }
 
     synchronized void clear() {
-      value = null;
+      if (value != null) {
+        stale = value;
+        value = null;
+      }
     }
   }
 }

@@ -27,23 +27,42 @@ public record PackedMatrix(int k, int n, float[] panels) {
     return Math.multiplyExact(panels(n) * Kernels.PANEL, k);
   }
 
+  private static PackedMatrix room(int k, int n, PackedMatrix stale) {
+    return stale == null ? new PackedMatrix(k, n, new float[START + size(k, n)]) : stale;
+  }
+
   /** Packs a row-major k × n matrix. */
   public static PackedMatrix of(float[] b, int k, int n) {
-    PackedMatrix p = new PackedMatrix(k, n, new float[START + size(k, n)]);
+    return of(b, k, n, null);
+  }
+
+  /** Same, in the memory of {@code stale}, a packed matrix of this size that nobody reads; or null. */
+  public static PackedMatrix of(float[] b, int k, int n, PackedMatrix stale) {
+    PackedMatrix p = room(k, n, stale);
     pack(b, 0, n, k, n, p.panels, START, 0, panels(n));
     return p;
   }
 
   /** Packs the transpose of a row-major n × k matrix: a linear layer's weight [out, in]. */
   public static PackedMatrix ofTransposed(float[] b, int k, int n) {
-    PackedMatrix p = new PackedMatrix(k, n, new float[START + size(k, n)]);
+    return ofTransposed(b, k, n, null);
+  }
+
+  /** Same, in the memory of {@code stale}, a packed matrix of this size that nobody reads; or null. */
+  public static PackedMatrix ofTransposed(float[] b, int k, int n, PackedMatrix stale) {
+    PackedMatrix p = room(k, n, stale);
     packTransposed(b, 0, k, k, n, p.panels, START, 0, panels(n));
     return p;
   }
 
   /** Packs a row-major k × n matrix with its rows in the order of {@link Kernels#laneStart}. */
   public static PackedMatrix byLanes(float[] b, int k, int n) {
-    PackedMatrix p = new PackedMatrix(k, n, new float[START + size(k, n)]);
+    return byLanes(b, k, n, null);
+  }
+
+  /** Same, in the memory of {@code stale}, a packed matrix of this size that nobody reads; or null. */
+  public static PackedMatrix byLanes(float[] b, int k, int n, PackedMatrix stale) {
+    PackedMatrix p = room(k, n, stale);
     for (int j = 0; j < panels(n); j++) {
       int width = Math.min(Kernels.PANEL, n - j * Kernels.PANEL);
       int to = START + j * k * Kernels.PANEL;

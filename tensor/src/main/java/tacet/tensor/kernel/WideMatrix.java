@@ -45,7 +45,12 @@ public record WideMatrix(int k, int n, float[] groups) {
 
   /** Lays out a row-major k × n matrix. */
   public static WideMatrix of(float[] b, int k, int n) {
-    WideMatrix w = new WideMatrix(k, n, new float[size(k, n)]);
+    return of(b, k, n, null);
+  }
+
+  /** Same, in the memory of {@code stale}, a matrix of this size that nobody reads; or null. */
+  public static WideMatrix of(float[] b, int k, int n, WideMatrix stale) {
+    WideMatrix w = stale == null ? new WideMatrix(k, n, new float[size(k, n)]) : stale;
     for (int g = 0; g < groups(n); g++) {
       w.lay(b, g, 0, k);
     }
@@ -54,7 +59,12 @@ public record WideMatrix(int k, int n, float[] groups) {
 
   /** Lays out the transpose of a row-major n × k matrix: a linear layer's weight [out, in]. */
   public static WideMatrix ofTransposed(float[] b, int k, int n) {
-    WideMatrix w = new WideMatrix(k, n, new float[size(k, n)]);
+    return ofTransposed(b, k, n, null);
+  }
+
+  /** Same, in the memory of {@code stale}, a matrix of this size that nobody reads; or null. */
+  public static WideMatrix ofTransposed(float[] b, int k, int n, WideMatrix stale) {
+    WideMatrix w = stale == null ? new WideMatrix(k, n, new float[size(k, n)]) : stale;
     for (int g = 0; g < groups(n); g++) {
       int to = start(g, k);
       int stride = stride(g, n);
