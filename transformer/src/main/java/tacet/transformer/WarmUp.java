@@ -39,7 +39,7 @@ public final class WarmUp implements AutoCloseable {
   private static final int[] LENGTHS = {63, 32, 5};
 
   private static final long FAST = 300_000; // nanoseconds for a pass of each length
-  private static final int ROUNDS = 1000;
+  private static final int ROUNDS = 300;
 
   private final Thread thread;
   private volatile boolean stopped;

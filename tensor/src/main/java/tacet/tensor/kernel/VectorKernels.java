@@ -576,20 +576,13 @@ final class VectorKernels implements Kernels {
 
   @Override
   public float densityRow(Surrogate s, float parameter, float[] x, int xo, int n) {
-    return VectorRows.density(s, parameter, x, xo, n);
+    return VectorDensity.row(s, parameter, x, xo, n);
   }
 
   @Override
   public void densityBackward(
       Surrogate s, float parameter, float factor, float[] x, int xo, int n, float[] dX, int dxo) {
-    int i = 0;
-    for (; i < S.loopBound(n); i += L) {
-      FloatVector v = FloatVector.fromArray(S, x, xo + i);
-      VectorMath.densityDerivative(s, parameter, factor, v).intoArray(dX, dxo + i);
-    }
-    for (; i < n; i++) {
-      dX[dxo + i] = ScalarMath.densityDerivative(s, parameter, factor, x[xo + i]);
-    }
+    VectorDensity.backward(s, parameter, factor, x, xo, n, dX, dxo);
   }
 
   @Override

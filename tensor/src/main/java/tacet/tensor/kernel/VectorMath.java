@@ -4,7 +4,6 @@ import static tacet.tensor.kernel.ScalarMath.*;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -15,6 +14,10 @@ import jdk.incubator.vector.VectorSpecies;
  * becomes an object. An operation on vectors, a broadcast included, costs about 300 nodes, so one
  * loop may have about sixty. (Coefficients kept as vectors would not count, but loads of 64 bytes
  * that cross cache lines were measured to be 30 % slower than broadcasts.)
+ *
+ * <p>Nor does it inline a method that it has compiled on its own into more than 2500 bytes, which
+ * happens to every function here that a loop calls before the loop itself is compiled. So functions
+ * are no larger than tanh or erf, and what is made of them stands in the loops.
  */
 final class VectorMath {
   /** The widest species, or the width in bits that the system property tacet.vector.bits names. */
@@ -86,7 +89,7 @@ final class VectorMath {
     return outer.blend(inner, a.compare(VectorOperators.LT, TANH_INNER));
   }
 
-  private static FloatVector exp2(FloatVector w) {
+  static FloatVector exp2(FloatVector w) {
     FloatVector n = w.add(ROUND);
     IntVector bits = n.reinterpretAsInts();
     FloatVector r = w.sub(n.sub(ROUND));
@@ -158,31 +161,6 @@ final class VectorMath {
     FloatVector r = set(1f).div(q.add(1f));
     FloatVector qr = q.mul(r);
     return x.fma(qr.mul(r), r.blend(qr, x.compare(VectorOperators.LT, 0f)));
-  }
-
-  static FloatVector density(Surrogate s, float parameter, FloatVector x) {
-    return switch (s) {
-      case L0 -> x.mul(x).div(x.fma(x, set(parameter)));
-      case TANH -> tanh(x.abs().mul(parameter));
-      case SIGMOID -> tanh(x.abs().mul(0.5f * parameter));
-      case L1 -> x.abs();
-    };
-  }
-
-  static FloatVector densityDerivative(Surrogate s, float parameter, float factor, FloatVector x) {
-    if (s == Surrogate.L0) {
-      FloatVector d = x.fma(x, set(parameter));
-      return x.mul(factor * (2f * parameter)).div(d.mul(d));
-    }
-    FloatVector slope = set(factor);
-    if (s != Surrogate.L1) {
-      float beta = s == Surrogate.TANH ? parameter : 0.5f * parameter;
-      FloatVector t = tanh(x.abs().mul(beta));
-      slope = t.neg().fma(t, set(1f)).mul(factor * beta);
-    }
-    VectorMask<Float> negative = x.compare(VectorOperators.LT, 0f);
-    VectorMask<Float> zero = x.compare(VectorOperators.EQ, 0f);
-    return slope.blend(slope.neg(), negative).blend(0f, zero);
   }
 
   static IntVector hash24(IntVector i, int key0, int key1) {

@@ -12,7 +12,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 
 /**
- * The row kernels of {@link VectorKernels}: normalisations and the density sum.
+ * The row kernels of {@link VectorKernels}: normalisations.
  *
  * <p>Row reductions keep {@value Kernels#LANES} partial sums whatever the vector width: a 512-bit
  * vector holds them all, narrower ones take one slice of the lanes per pass over the row (the row is
@@ -39,13 +39,13 @@ final class VectorRows {
   }
 
   /** The first {@code count} values from {@code o}, then {@code pad}. */
-  private static FloatVector end(float[] x, int o, int count, float pad) {
+  static FloatVector end(float[] x, int o, int count, float pad) {
     VectorMask<Float> mask = IOTA.compare(VectorOperators.LT, count).cast(S);
     return set(pad).blend(FloatVector.fromArray(S, x, o, mask), mask);
   }
 
   /** Whether a slice of lanes belongs to the second accumulator: only 128-bit vectors have one. */
-  private static boolean second(int g) {
+  static boolean second(int g) {
     return L < 8 && (g & 4) != 0;
   }
 
@@ -53,7 +53,7 @@ final class VectorRows {
    * The sum of 16 lanes as a tree. Slices of narrower vectors were added to {@code a} in the order
    * of their lanes, but those of lanes 4 and 12 to {@code b}.
    */
-  private static float tree(FloatVector a, FloatVector b) {
+  static float tree(FloatVector a, FloatVector b) {
     FloatVector s = L < 8 ? a.add(b) : a;
     if (L >= 16) {
       s = s.add(s.rearrange(ROTATE_8));
@@ -303,25 +303,5 @@ final class VectorRows {
     for (; i < n; i++) {
       sums[so + i] = Math.fma(dY[dyo + i], (x[xo + i] - mean) * r, sums[so + i]);
     }
-  }
-
-  /** Every surrogate is 0 at 0, so a ragged end is padded with 0. */
-  static float density(Surrogate surrogate, float parameter, float[] x, int xo, int n) {
-    FloatVector a = set(0f);
-    FloatVector b = set(0f);
-    for (int g = 0; g < LANES; g += L) {
-      FloatVector s = set(0f);
-      for (int i = g; i < n; i += LANES) {
-        FloatVector v =
-            i + L <= n ? FloatVector.fromArray(S, x, xo + i) : end(x, xo + i, n - i, 0f);
-        s = s.add(VectorMath.density(surrogate, parameter, v));
-      }
-      if (second(g)) {
-        b = b.add(s);
-      } else {
-        a = a.add(s);
-      }
-    }
-    return tree(a, b);
   }
 }
