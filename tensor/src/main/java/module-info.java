@@ -4,4 +4,5 @@ module tacet.tensor {
 
   exports tacet.tensor;
   exports tacet.tensor.kernel;
+  exports tacet.tensor.measure;
 }

@@ -135,6 +135,11 @@ public final class Parameter {
     return packs().lanes.get();
   }
 
+  /** For a weight [n, k]: its transpose, for the product that sums by lanes. */
+  public PackedMatrix transposedByLanes() {
+    return packs().transposedLanes.get();
+  }
+
   /** Where a gradient is written: the gradient itself if there is none yet, else null. */
   Tensor freshGradient() {
     if (hasGradient) {
@@ -152,10 +157,11 @@ public final class Parameter {
     final Side plain;
     final Side transposed;
     final Lazy<PackedMatrix> lanes;
+    final Lazy<PackedMatrix> transposedLanes;
 
     Packs(Tensor w) {
-      int rows = w.shape().rank() == 0 ? 1 : w.shape().rows();
-      int columns = w.shape().rank() == 0 ? 1 : w.shape().last();
+      int rows = w.shape().rank() == 0 ? 1 : w.shape().dim(0);
+      int columns = w.size() / Math.max(1, rows); // dimensions past the second count as one
       plain =
           new Side(
               rows,
@@ -169,13 +175,26 @@ public final class Parameter {
               new Lazy<>(() -> PackedMatrix.ofTransposed(w.data(), columns, rows)),
               new Lazy<>(() -> WideMatrix.ofTransposed(w.data(), columns, rows)));
       lanes = new Lazy<>(() -> PackedMatrix.byLanes(w.data(), rows, columns));
+      transposedLanes =
+          new Lazy<>(() -> PackedMatrix.byLanes(transpose(w.data(), rows, columns), columns, rows));
     }
 
     void clear() {
       plain.clear();
       transposed.clear();
       lanes.clear();
+      transposedLanes.clear();
     }
+  }
+
+  private static float[] transpose(float[] w, int rows, int columns) {
+    float[] turned = new float[w.length];
+    for (int i = 0; i < rows; i++) {
+      for (int j = 0; j < columns; j++) {
+        turned[j * rows + i] = w[i * columns + j];
+      }
+    }
+    return turned;
   }
 
   private record Side(int k, int n, Lazy<PackedMatrix> dense, Lazy<WideMatrix> sparse)

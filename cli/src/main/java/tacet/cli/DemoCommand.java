@@ -34,6 +34,7 @@ import tacet.peft.Lora;
 import tacet.peft.Targets;
 import tacet.tensor.Engine;
 import tacet.tensor.kernel.Surrogate;
+import tacet.tensor.measure.Host;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
@@ -104,7 +105,7 @@ final class DemoCommand implements Callable<Integer> {
               0.1,
               false,
               Targets.of("query", "value", "intermediate.dense", "output.dense"),
-              TrainCommand.modulesToSave(loaded.newModules()));
+              TrainCommand.modulesToSave(loaded));
       Trained peft = train("peft", engine, task, train, dev, null, progress);
       DensityLoss loss =
           new DensityLoss(
@@ -176,7 +177,7 @@ final class DemoCommand implements Callable<Integer> {
             trainable,
             100.0 * trainable / Surgery.count(Surgery.parameters(model)),
             times,
-            Machine.peakMemoryMb(),
+            Host.peakMemoryMb(),
             configuration(train.size(), loss));
     metrics.write(dir.resolve("metrics.json"));
     return new Trained(Lora.merge(model), metrics, listener.entries());

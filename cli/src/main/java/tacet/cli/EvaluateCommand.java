@@ -15,6 +15,7 @@ import tacet.deft.task.Task;
 import tacet.peft.AdapterFile;
 import tacet.peft.Lora;
 import tacet.tensor.Engine;
+import tacet.tensor.measure.Host;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
@@ -45,7 +46,7 @@ final class EvaluateCommand implements Callable<Integer> {
     Task task = data.task(seed);
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
-      Dataset dev = Dataset.of(task.dev().read(), source.tokenizer(), data.maxLength());
+      Dataset dev = source.dataset(task.dev().read(), data.maxLength());
       TextModel base = model.classifier(source, task.outputs(), seed).model();
       TextModel plain = base;
       long trainable = 0;
@@ -55,7 +56,7 @@ final class EvaluateCommand implements Callable<Integer> {
         trainable = Surgery.count(Surgery.trainable(loaded.model()));
         all = Surgery.count(Surgery.parameters(loaded.model()));
         plain = Lora.merge(loaded.model());
-      } else if (!source.hasHead()) {
+      } else if (!source.hasClassifier()) {
         throw new UserException(
             source.name() + " has no classification head; name an adapter with --adapter");
       }
@@ -76,7 +77,7 @@ final class EvaluateCommand implements Callable<Integer> {
               trainable,
               100.0 * trainable / all,
               Map.of("evaluate", result.seconds()),
-              Machine.peakMemoryMb(),
+              Host.peakMemoryMb(),
               Json.of(configuration));
       Summary.print(common, metrics);
     }

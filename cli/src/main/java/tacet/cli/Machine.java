@@ -1,13 +1,11 @@
 package tacet.cli;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import tacet.tensor.Engine;
+import tacet.tensor.measure.Host;
 
-/** Facts about the machine for reports. */
+/** What reports say of the machine and of this program. */
 final class Machine {
   private Machine() {}
 
@@ -17,44 +15,10 @@ final class Machine {
     return v == null ? "0.1.0" : v;
   }
 
-  /** Processor, cores, memory, Java, kernels. */
+  /** Processor, cores, memory, Java, kernels, and the version of Tacet. */
   static Map<String, String> facts(Engine engine) {
-    Map<String, String> facts = new LinkedHashMap<>();
-    facts.put("Processor", processor());
-    facts.put("Processors", Integer.toString(Runtime.getRuntime().availableProcessors()));
-    facts.put("Threads used", Integer.toString(engine.workers().size()));
-    facts.put("Kernels", engine.kernels().name());
-    facts.put("Heap limit", Runtime.getRuntime().maxMemory() / (1 << 20) + " MiB");
-    facts.put("Java", System.getProperty("java.vm.name") + " " + Runtime.version());
-    facts.put("System", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+    Map<String, String> facts = new LinkedHashMap<>(Host.facts(engine));
     facts.put("Tacet", version());
     return facts;
-  }
-
-  private static String processor() {
-    try {
-      return Files.readAllLines(Path.of("/proc/cpuinfo")).stream()
-          .filter(l -> l.startsWith("model name"))
-          .map(l -> l.substring(l.indexOf(':') + 1).strip())
-          .findFirst()
-          .orElse(System.getProperty("os.arch"));
-    } catch (IOException e) {
-      return System.getProperty("os.arch"); // not Linux
-    }
-  }
-
-  /** Largest resident memory of this process so far in MiB; the heap in use where that is unknown. */
-  static double peakMemoryMb() {
-    try {
-      for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
-        if (line.startsWith("VmHWM:")) {
-          return Double.parseDouble(line.replaceAll("[^0-9]", "")) / 1024;
-        }
-      }
-    } catch (IOException e) {
-      // not Linux
-    }
-    Runtime r = Runtime.getRuntime();
-    return (r.totalMemory() - r.freeMemory()) / (double) (1 << 20);
   }
 }

@@ -30,7 +30,12 @@ import picocli.CommandLine.Spec;
       DemoCommand.class,
       TrainCommand.class,
       EvaluateCommand.class,
-      ForwardCommand.class
+      ForwardCommand.class,
+      TokenizeCommand.class,
+      BenchCommand.class,
+      TraceCommand.class,
+      EnergyCommand.class,
+      SimulateCommand.class
     })
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;

@@ -67,6 +67,26 @@ public interface Kernels {
       int ldc);
 
   /**
+   * C += Aᵀ · B where A lies as it is, k × m: the gradient by the right side of a small product.
+   *
+   * @param a A, row-major from {@code ao} with row stride {@code lda}
+   * @param panels B[k,n] from {@code po}, as {@link PackedMatrix} lays it out
+   * @param c C[m,n], row-major from {@code co} with row stride {@code ldc}; modified
+   */
+  void accumulateTransposed(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      float[] c,
+      int co,
+      int ldc);
+
+  /**
    * C += A · B where A has few rows and B lies unpacked: the shape of a low-rank gradient.
    *
    * @param m rows of A and C, any number, fast up to 8
@@ -293,19 +313,78 @@ public interface Kernels {
   // ------------------------------------------------------------------ rows
 
   /**
-   * Softmax of one row in place: x = exp(scale · x + bias − max) / Σ.
+   * Softmax of some rows of attention, in place and without its division: x becomes exp(s − max), s =
+   * scale · x + keyBias + positionBias, and 0 where a key is not seen.
    *
-   * @param bias added to the scaled scores, or null (a mask: 0 or a very negative number)
+   * @param a whose scale, biases and causality count
+   * @param u the example and head, b · H + h
+   * @param i the query of the first row
+   * @param n keys that any of the rows sees; a row has room for n rounded up to {@value #LANES}, and
+   *     all of it is written
+   * @param x raw scores, row-major with stride {@code ldx}
+   * @param statistics of row r: max at {@code so + 2r}, 1 / Σ exp after it; written
    */
-  void softmaxRow(float[] x, int xo, int n, float scale, float[] bias, int bo);
+  void softmaxRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so);
+
+  /** The same rows again from their statistics, now divided: x becomes P = exp(s − max) / Σ. */
+  void softmaxAgainRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so);
 
   /**
-   * Gradient of a softmax row in place: dP becomes scale · p ∘ (dP − Σ dP ∘ p).
+   * Gradient of the same rows by s, in place: dP becomes P ∘ (dropout(dP) − dot); and P becomes
+   * dropout(P).
    *
-   * @param p the row's probabilities
-   * @param dP gradient by the probabilities; overwritten by the gradient by the raw scores
+   * @param dots Σ_j dropout(dP) ∘ P of each row from {@code dto} on
+   * @param p P, like dP row-major with stride {@code ld}, both with room as above
    */
-  void softmaxBackwardRow(float[] p, int po, int n, float scale, float[] dP, int dpo);
+  void softmaxBackwardRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] dots,
+      int dto,
+      float[] p,
+      int po,
+      float[] dP,
+      int dpo,
+      int ld);
+
+  /** dots[r] = Σ_j x[r, j] · y[r, j] for some rows of n values. */
+  void dotRows(
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] y,
+      int yo,
+      int ldy,
+      float[] dots,
+      int dto);
+
+  /** x[r, :] *= factors[r · step] for some rows of n values. */
+  void scaleRows(int rows, int n, float[] factors, int fo, int step, float[] x, int xo, int ldx);
 
   /**
    * Layer normalisation of one row: y = (x − mean) · rstd · gamma + beta.

@@ -52,6 +52,22 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void accumulateTransposed(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      float[] c,
+      int co,
+      int ldc) {
+    VectorTransposed.accumulate(m, n, k, a, ao, lda, panels, po, c, co, ldc);
+  }
+
+  @Override
   public void accumulate(
       int m,
       int n,
@@ -388,13 +404,71 @@ final class VectorKernels implements Kernels {
   // ------------------------------------------------------------------ rows
 
   @Override
-  public void softmaxRow(float[] x, int xo, int n, float scale, float[] bias, int bo) {
-    VectorRows.softmax(x, xo, n, scale, bias, bo);
+  public void softmaxRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
+    VectorAttention.softmaxRows(a, u, i, rows, n, x, xo, ldx, statistics, so);
   }
 
   @Override
-  public void softmaxBackwardRow(float[] p, int po, int n, float scale, float[] dP, int dpo) {
-    VectorRows.softmaxBackward(p, po, n, scale, dP, dpo);
+  public void softmaxAgainRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
+    VectorAttention.softmaxAgainRows(a, u, i, rows, n, x, xo, ldx, statistics, so);
+  }
+
+  @Override
+  public void softmaxBackwardRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] dots,
+      int dto,
+      float[] p,
+      int po,
+      float[] dP,
+      int dpo,
+      int ld) {
+    VectorAttention.softmaxBackwardRows(a, u, i, rows, n, dots, dto, p, po, dP, dpo, ld);
+  }
+
+  @Override
+  public void dotRows(
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] y,
+      int yo,
+      int ldy,
+      float[] dots,
+      int dto) {
+    VectorAttention.dotRows(rows, n, x, xo, ldx, y, yo, ldy, dots, dto);
+  }
+
+  @Override
+  public void scaleRows(
+      int rows, int n, float[] factors, int fo, int step, float[] x, int xo, int ldx) {
+    VectorAttention.scaleRows(rows, n, factors, fo, step, x, xo, ldx);
   }
 
   @Override

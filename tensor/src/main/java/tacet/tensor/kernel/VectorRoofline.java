@@ -1,0 +1,67 @@
+package tacet.tensor.kernel;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/** The loops of {@link Roofline} in vectors of the widest kind. */
+final class VectorRoofline {
+  private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+  private static final int CHAINS = 12;
+
+  private VectorRoofline() {}
+
+  /** Twelve independent chains: enough to hide the latency of a multiply-add; returns their number. */
+  static double multiplyAdds(float[] sink, int steps) {
+    FloatVector x = FloatVector.broadcast(S, 0.999f);
+    FloatVector y = FloatVector.broadcast(S, 0.001f);
+    FloatVector a = y;
+    FloatVector b = y;
+    FloatVector c = y;
+    FloatVector d = y;
+    FloatVector e = y;
+    FloatVector f = y;
+    FloatVector g = y;
+    FloatVector h = y;
+    FloatVector i = y;
+    FloatVector j = y;
+    FloatVector k = y;
+    FloatVector l = y;
+    for (int q = 0; q < steps; q++) {
+      a = a.fma(x, y);
+      b = b.fma(x, y);
+      c = c.fma(x, y);
+      d = d.fma(x, y);
+      e = e.fma(x, y);
+      f = f.fma(x, y);
+      g = g.fma(x, y);
+      h = h.fma(x, y);
+      i = i.fma(x, y);
+      j = j.fma(x, y);
+      k = k.fma(x, y);
+      l = l.fma(x, y);
+    }
+    FloatVector left = a.add(b).add(c).add(d).add(e).add(f);
+    left.add(g.add(h).add(i).add(j).add(k).add(l)).intoArray(sink, 0);
+    return (double) S.length() * CHAINS * steps;
+  }
+
+  /** Reads n floats, a multiple of 256, as one stream or as four side by side. */
+  static float read(float[] x, int from, int n, int streams) {
+    FloatVector a = FloatVector.zero(S);
+    FloatVector b = a;
+    FloatVector c = a;
+    FloatVector d = a;
+    int width = S.length();
+    int apart = streams == 4 ? n / 4 : width;
+    int step = streams == 4 ? width : 4 * width;
+    int count = n / (4 * width);
+    int at = from;
+    for (int i = 0; i < count; i++, at += step) {
+      a = a.add(FloatVector.fromArray(S, x, at));
+      b = b.add(FloatVector.fromArray(S, x, at + apart));
+      c = c.add(FloatVector.fromArray(S, x, at + 2 * apart));
+      d = d.add(FloatVector.fromArray(S, x, at + 3 * apart));
+    }
+    return a.add(b).add(c.add(d)).lane(0);
+  }
+}
