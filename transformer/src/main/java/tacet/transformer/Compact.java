@@ -36,7 +36,7 @@ public final class Compact {
             return part;
           }
           Parameter w = linear.weight();
-          if (w.trainable() || w.compact() != null) {
+          if (w.trainable() || w.compact() != null || w.shape().rank() != 2) {
             return part;
           }
           Parameter small = done.get(w);
