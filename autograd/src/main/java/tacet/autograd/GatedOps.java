@@ -78,8 +78,7 @@ public final class GatedOps {
         .skipping(
             (dU, dX) -> SparseMatMul.product(engine, dU, weight.plain().wide(), null, dX.data()))
         .from(
-            weight,
-            (dU, dW) -> MatMul.transposedProduct(engine, dU.data(), t, f, in, d, dW.data()))
+            weight, (dU, dW) -> MatMul.transposedProduct(engine, dU.data(), t, f, in, d, dW.data()))
         .skipping((dU, dW) -> Ops.sparseGradient(pass, dU, x.value(), false, dW))
         .done();
   }
@@ -104,8 +103,7 @@ public final class GatedOps {
     Rows.forEach(
         pass,
         h.size(),
-        (from, n) ->
-            active.addAndGet(gate(g.value().data(), u.value().data(), from, n, h.data())));
+        (from, n) -> active.addAndGet(gate(g.value().data(), u.value().data(), from, n, h.data())));
     return pass.record(h)
         .active(active.get())
         .masked(g.masked())

@@ -21,7 +21,7 @@ import tacet.tensor.kernel.SparseRows;
  */
 public final class Ops {
   /** Outputs below which a gradient costs less in all places than in the few that matter. */
-  private static final int SAMPLED_WIDTH = 64;
+  static final int SAMPLED_WIDTH = 64;
 
   private Ops() {}
 
@@ -41,8 +41,11 @@ public final class Ops {
    * @return [.., out]
    */
   public static Var linear(Pass pass, Var x, Parameter weight, Parameter bias) {
-    int out = weight.value().shape().dim(0);
-    requireWidth("linear", x.shape().last(), weight.value().size() / Math.max(1, out), weight);
+    int out = weight.shape().dim(0);
+    requireWidth("linear", x.shape().last(), weight.shape().size() / Math.max(1, out), weight);
+    if (weight.compact() != null) {
+      return CompactLinear.forward(pass, x, weight.compact(), bias);
+    }
     return product(pass, x, weight, bias, out, false);
   }
 
@@ -58,8 +61,8 @@ public final class Ops {
    * @return [.., out]
    */
   public static Var product(Pass pass, Var x, Parameter weight, Parameter bias) {
-    int out = weight.value().shape().last();
-    requireWidth("product", x.shape().last(), weight.value().shape().dim(0), weight);
+    int out = weight.shape().last();
+    requireWidth("product", x.shape().last(), weight.shape().dim(0), weight);
     return product(pass, x, weight, bias, out, true);
   }
 
@@ -149,8 +152,8 @@ public final class Ops {
    */
   public static Var addScaledLinear(Pass pass, Var base, Var z, Parameter weight, float scale) {
     int r = z.shape().last();
-    int out = weight.value().shape().dim(0);
-    requireWidth("low-rank update", r, weight.value().shape().last(), weight);
+    int out = weight.shape().dim(0);
+    requireWidth("low-rank update", r, weight.shape().last(), weight);
     requireWidth("low-rank update", base.shape().last(), out, weight);
     int t = base.shape().rows();
     Tensor y = pass.take(base.shape());
@@ -164,8 +167,7 @@ public final class Ops {
     Engine engine = pass.engine();
     MatMul.accumulate(engine, scaled.data(), t, weight.transposed().packed(), y.data());
     return pass.record(y)
-        .from(base, (dY, dX) -> copy(pass, dY, dX))
-        .alike(Ops::copyValues)
+        .same(base)
         .from(
             z,
             (dY, dZ) -> {
@@ -194,12 +196,7 @@ public final class Ops {
         z.size(),
         (from, n) ->
             pass.kernels().add(x.value().data(), from, y.value().data(), from, n, z.data(), from));
-    return pass.record(z)
-        .from(x, (dZ, dX) -> copy(pass, dZ, dX))
-        .alike(Ops::copyValues)
-        .from(y, (dZ, dY) -> copy(pass, dZ, dY))
-        .alike(Ops::copyValues)
-        .done();
+    return pass.record(z).same(x).same(y).done();
   }
 
   /** y = s · x. */
@@ -341,7 +338,7 @@ public final class Ops {
   public static Var layerNorm(Pass pass, Var x, Parameter gamma, Parameter beta, double eps) {
     int d = x.shape().last();
     int t = x.shape().rows();
-    requireWidth("layer norm", d, gamma.value().size(), gamma);
+    requireWidth("layer norm", d, gamma.shape().size(), gamma);
     Tensor y = pass.take(x.shape());
     Tensor statistics = pass.take(Shape.of(t, 2)); // mean, 1/σ
     float[] in = x.value().data();
@@ -407,7 +404,7 @@ public final class Ops {
   public static Var rmsNorm(Pass pass, Var x, Parameter weight, double eps) {
     int d = x.shape().last();
     int t = x.shape().rows();
-    requireWidth("RMS norm", d, weight.value().size(), weight);
+    requireWidth("RMS norm", d, weight.shape().size(), weight);
     Tensor y = pass.take(x.shape());
     Tensor r = pass.take(Shape.of(t));
     float[] in = x.value().data();
@@ -487,8 +484,8 @@ public final class Ops {
    * @throws IndexOutOfBoundsException if an id is not a row of the table
    */
   public static Var embedding(Pass pass, Parameter table, int[] ids, Shape shape, int padding) {
-    int vocabulary = table.value().shape().dim(0);
-    int d = table.value().shape().last();
+    int vocabulary = table.shape().dim(0);
+    int d = table.shape().last();
     for (int i = 0; i < shape.size(); i++) {
       if (ids[i] < 0 || ids[i] >= vocabulary) {
         throw new IndexOutOfBoundsException(
@@ -498,8 +495,9 @@ public final class Ops {
     int[] dims = Arrays.copyOf(shape.toArray(), shape.rank() + 1);
     dims[shape.rank()] = d;
     Tensor y = pass.take(Shape.of(dims));
+    float[] rows = table.value().data();
     for (int t = 0; t < shape.size(); t++) {
-      System.arraycopy(table.value().data(), ids[t] * d, y.data(), t * d, d);
+      System.arraycopy(rows, ids[t] * d, y.data(), t * d, d);
     }
     return pass.record(y)
         .from(
@@ -517,7 +515,7 @@ public final class Ops {
 
   // ------------------------------------------------------------------ helpers
 
-  private static void copyValues(SparseRows from, SparseRows to) {
+  static void copyValues(SparseRows from, SparseRows to) {
     System.arraycopy(from.value(), 0, to.value(), 0, from.entries());
   }
 
@@ -531,7 +529,7 @@ public final class Ops {
   }
 
   /** sums[j] = Σ_t x[t, j]: columns are split over threads, each summed in the order of rows. */
-  private static void columnSums(Pass pass, Tensor x, Tensor sums) {
+  static void columnSums(Pass pass, Tensor x, Tensor sums) {
     int n = x.shape().last();
     int rows = x.shape().rows();
     Arrays.fill(sums.data(), 0, n, 0f);
@@ -561,7 +559,7 @@ public final class Ops {
   private static void requireWidth(String op, int input, int weight, Parameter p) {
     if (input != weight) {
       throw new IllegalArgumentException(
-          op + ": input of width " + input + " meets a weight of shape " + p.value().shape());
+          op + ": input of width " + input + " meets a weight of shape " + p.shape());
     }
   }
 }

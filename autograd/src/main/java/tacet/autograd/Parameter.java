@@ -1,20 +1,30 @@
 package tacet.autograd;
 
 import java.util.function.Supplier;
+import tacet.tensor.Engine;
+import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.Workers;
+import tacet.tensor.kernel.CompactMatrix;
+import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.PackedMatrix;
 import tacet.tensor.kernel.RightSide;
+import tacet.tensor.kernel.ScalarKernels;
 import tacet.tensor.kernel.WideMatrix;
 
 /**
  * A weight of a model: a tensor, whether it is trained, its gradient, and packed copies for matrix
  * products, made when first needed and again after each change.
  *
+ * <p>A frozen weight of a linear layer may be kept in fewer bits, see {@link #compact(CompactMatrix)}.
+ *
  * <p>Frozen parameters are safe to use from any number of threads. A trainable one belongs to one
  * training loop; {@link #changed()} must follow every write to its value.
  */
 public final class Parameter {
-  private final Tensor value;
+  private final Tensor value; // null if compact
+  private final CompactMatrix compact; // or null
+  private final Shape shape;
   private final boolean trainable;
   private final Packs packs;
   private Tensor gradient;
@@ -22,8 +32,23 @@ public final class Parameter {
 
   private Parameter(Tensor value, boolean trainable, Packs packs) {
     this.value = value;
+    this.compact = null;
+    this.shape = value.shape();
     this.trainable = trainable;
     this.packs = packs;
+  }
+
+  private Parameter(CompactMatrix compact) {
+    this.value = null;
+    this.compact = compact;
+    this.shape = Shape.of(compact.n(), compact.k());
+    this.trainable = false;
+    this.packs = null;
+  }
+
+  /** A frozen weight [n, k] of a linear layer, in fewer bits than floats. */
+  public static Parameter compact(CompactMatrix weight) {
+    return new Parameter(weight);
   }
 
   /** A parameter that is not trained. */
@@ -36,14 +61,37 @@ public final class Parameter {
     return new Parameter(value, true, new Packs(value));
   }
 
-  /** The same weight, trained or not; value and packed copies are shared. */
+  /**
+   * The same weight, trained or not; value and packed copies are shared.
+   *
+   * @throws IllegalStateException if a compact weight is to be trained
+   */
   public Parameter withTrainable(boolean train) {
+    if (train && compact != null) {
+      throw new IllegalStateException(
+          "a weight kept as "
+              + compact.format()
+              + " cannot be trained; train an adapter beside it, or Parameter.trainable(value())");
+    }
     return train == trainable ? this : new Parameter(value, train, packs);
   }
 
-  /** The numbers; call {@link #changed()} after writing to them. */
+  /**
+   * The numbers; call {@link #changed()} after writing to them. A compact weight is expanded into a
+   * new tensor by each call: for saving and merging, not for computing.
+   */
   public Tensor value() {
-    return value;
+    return compact == null ? value : new Tensor(shape, compact.expand());
+  }
+
+  /** Shape of the value. */
+  public Shape shape() {
+    return shape;
+  }
+
+  /** The weight in fewer bits, or null if it is kept as floats. */
+  public CompactMatrix compact() {
+    return compact;
   }
 
   /** Whether gradients are computed for it. */
@@ -61,29 +109,49 @@ public final class Parameter {
     hasGradient = false;
   }
 
-  /** Says that the value was written to: packed copies are made anew when next needed. */
+  /** Says that the value was written to: packed copies are filled anew when next needed. */
   public void changed() {
-    packs.clear();
+    packs().clear();
+  }
+
+  private Packs packs() {
+    if (packs == null) {
+      throw new IllegalStateException(
+          "a weight kept as "
+              + compact.format()
+              + " has no packed copies and cannot be written to");
+    }
+    return packs;
   }
 
   /** For a weight [n, k]: its transpose as the right side of a product, B[k, n] (y = x Wᵀ). */
   public RightSide transposed() {
-    return packs.transposed;
+    return packs().transposed;
   }
 
   /** For a weight [k, n]: itself as the right side of a product, B[k, n] (dX = dY W). */
   public RightSide plain() {
-    return packs.plain;
+    return packs().plain;
   }
 
   /** For a weight [k, n]: itself, for the product that sums by lanes. */
   public PackedMatrix byLanes() {
-    return packs.lanes.get();
+    return packs().lanes.get();
+  }
+
+  /** The same, packed over all threads of an engine. */
+  public PackedMatrix byLanes(Engine engine) {
+    return packs().lanes.get(engine);
   }
 
   /** For a weight [n, k]: its transpose B[k, n], for the product that sums by lanes. */
   public PackedMatrix transposedByLanes() {
-    return packs.transposedLanes.get();
+    return packs().transposedLanes.get();
+  }
+
+  /** The same, packed over all threads of an engine. */
+  public PackedMatrix transposedByLanes(Engine engine) {
+    return packs().transposedLanes.get(engine);
   }
 
   /** Where a gradient is written: the gradient itself if there is none yet, else null. */
@@ -92,7 +160,7 @@ public final class Parameter {
       return null;
     }
     if (gradient == null) {
-      gradient = Tensor.zeros(value.shape());
+      gradient = Tensor.zeros(shape);
     }
     hasGradient = true;
     return gradient;
@@ -102,27 +170,41 @@ public final class Parameter {
   private static final class Packs {
     final Side plain;
     final Side transposed;
-    final Lazy<PackedMatrix> lanes;
-    final Lazy<PackedMatrix> transposedLanes;
+    final Layout<PackedMatrix> lanes;
+    final Layout<PackedMatrix> transposedLanes;
 
     Packs(Tensor w) {
       int rows = w.shape().rank() == 0 ? 1 : w.shape().dim(0);
       int columns = w.size() / Math.max(1, rows); // dimensions past the second count as one
+      float[] b = w.data();
       plain =
           new Side(
               rows,
               columns,
-              new Lazy<>(() -> PackedMatrix.of(w.data(), rows, columns)),
-              new Lazy<>(() -> WideMatrix.of(w.data(), rows, columns)));
+              new Layout<>(
+                  () -> PackedMatrix.empty(rows, columns),
+                  (to, workers, kernels) -> to.pack(workers, b)),
+              new Layout<>(
+                  () -> WideMatrix.empty(rows, columns),
+                  (to, workers, kernels) -> to.lay(workers, b)));
       transposed =
           new Side(
               columns,
               rows,
-              new Lazy<>(() -> PackedMatrix.ofTransposed(w.data(), columns, rows)),
-              new Lazy<>(() -> WideMatrix.ofTransposed(w.data(), columns, rows)));
-      lanes = new Lazy<>(() -> PackedMatrix.byLanes(w.data(), rows, columns));
+              new Layout<>(
+                  () -> PackedMatrix.empty(columns, rows),
+                  (to, workers, kernels) -> to.packTransposed(workers, kernels, b)),
+              new Layout<>(
+                  () -> WideMatrix.empty(columns, rows),
+                  (to, workers, kernels) -> to.layTransposed(workers, kernels, b)));
+      lanes =
+          new Layout<>(
+              () -> PackedMatrix.empty(rows, columns),
+              (to, workers, kernels) -> to.packByLanes(workers, b));
       transposedLanes =
-          new Lazy<>(() -> PackedMatrix.ofTransposedByLanes(w.data(), columns, rows));
+          new Layout<>(
+              () -> PackedMatrix.empty(columns, rows),
+              (to, workers, kernels) -> to.packTransposedByLanes(workers, kernels, b));
     }
 
     void clear() {
@@ -133,7 +215,7 @@ public final class Parameter {
     }
   }
 
-  private record Side(int k, int n, Lazy<PackedMatrix> dense, Lazy<WideMatrix> sparse)
+  private record Side(int k, int n, Layout<PackedMatrix> dense, Layout<WideMatrix> sparse)
       implements RightSide {
     @Override
     public PackedMatrix packed() {
@@ -141,8 +223,18 @@ public final class Parameter {
     }
 
     @Override
+    public PackedMatrix packed(Engine engine) {
+      return dense.get(engine);
+    }
+
+    @Override
     public WideMatrix wide() {
       return sparse.get();
+    }
+
+    @Override
+    public WideMatrix wide(Engine engine) {
+      return sparse.get(engine);
     }
 
     void clear() {
@@ -151,30 +243,49 @@ public final class Parameter {
     }
   }
 
-  private static final class Lazy<V> {
-    private final Supplier<V> make;
-    private volatile V value;
+  /** One layout: its memory is kept when the weight changes, and filled again when asked for. */
+  private static final class Layout<V> {
+    private final Supplier<V> empty;
+    private final Filling<V> filling;
+    private V memory;
+    private volatile V filled; // the memory while what it holds is the weight, else null
 
-    Lazy(Supplier<V> make) {
-      this.make = make;
+    Layout(Supplier<V> empty, Filling<V> filling) {
+      this.empty = empty;
+      this.filling = filling;
     }
 
     V get() {
-      V v = value;
-      if (v == null) {
-        synchronized (this) {
-          v = value;
-          if (v == null) {
-            v = make.get();
-            value = v;
-          }
+      V v = filled;
+      return v == null
+          ? fill(new Workers(1), new ScalarKernels())
+          : v; // one part: starts no thread
+    }
+
+    V get(Engine engine) {
+      V v = filled;
+      return v == null ? fill(engine.workers(), engine.kernels()) : v;
+    }
+
+    private synchronized V fill(Workers workers, Kernels kernels) {
+      if (filled == null) {
+        boolean first = memory == null;
+        if (first) {
+          memory = empty.get();
         }
+        // Once is not worth the time that vector code takes until it is compiled.
+        filling.fill(memory, workers, first ? new ScalarKernels() : kernels);
+        filled = memory;
       }
-      return v;
+      return filled;
     }
 
     synchronized void clear() {
-      value = null;
+      filled = null;
     }
+  }
+
+  private interface Filling<V> {
+    void fill(V to, Workers workers, Kernels kernels);
   }
 }

@@ -2,6 +2,7 @@ package tacet.autograd;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.function.Supplier;
 import tacet.tensor.Engine;
@@ -95,6 +96,7 @@ public final class Pass implements AutoCloseable {
     SampledVjp sampled;
     SkippingVjp skipping;
     AlikeVjp alike;
+    boolean same; // the gradient by the input is the one by the result
 
     Edge(Var var, Parameter parameter, Vjp vjp) {
       this.var = var;
@@ -314,6 +316,16 @@ public final class Pass implements AutoCloseable {
       return this;
     }
 
+    /** The gradient by this input is the gradient by the result. */
+    Recorder same(Var x) {
+      from(x, (dY, dX) -> Ops.copy(Pass.this, dY, dX));
+      alike(Ops::copyValues);
+      if (last != null) {
+        last.same = true;
+      }
+      return this;
+    }
+
     /** How the last input's gradient is written where it has its zeros in the same places. */
     Recorder alike(AlikeVjp vjp) {
       if (last != null) {
@@ -384,13 +396,14 @@ public final class Pass implements AutoCloseable {
       for (Edge e : node.edges) {
         if (e.parameter != null) {
           toParameter(out, e);
-        } else {
+        } else if (!e.same) {
           toVar(out, e);
         }
       }
       if (node.joint != null) {
         toVars(out, node.joint);
       }
+      passOn(node);
       forgetGradient(out);
     }
   }
@@ -403,6 +416,27 @@ public final class Pass implements AutoCloseable {
     write(out, e, to);
     if (fresh == null) {
       addAndGive(to, sum);
+    }
+  }
+
+  /** The gradient itself goes to the inputs that get it as it is: to the last one without a copy. */
+  private void passOn(Node node) {
+    Var out = node.out;
+    for (Iterator<Edge> left = node.edges.stream().filter(e -> e.same).iterator();
+        left.hasNext(); ) {
+      Edge e = left.next();
+      Var x = e.var;
+      boolean sampled = x.masked() && x.rows != null;
+      if (sampled || out.gradient == null || x.sparseGradient != null) {
+        toVar(out, e);
+      } else if (x.gradient != null) {
+        add(out.gradient, x.gradient);
+      } else if (left.hasNext()) {
+        toVar(out, e);
+      } else {
+        x.gradient = out.gradient;
+        out.gradient = null;
+      }
     }
   }
 
@@ -506,11 +540,15 @@ public final class Pass implements AutoCloseable {
   }
 
   private void addAndGive(Tensor more, Tensor sum) {
+    add(more, sum);
+    engine.workspace().give(more.data());
+  }
+
+  private void add(Tensor more, Tensor sum) {
     Rows.forEach(
         this,
         sum.size(),
         (from, n) -> kernels().add(sum.data(), from, more.data(), from, n, sum.data(), from));
-    engine.workspace().give(more.data());
   }
 
   private Tensor grab(Shape shape) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import tacet.tensor.Engine;
@@ -100,6 +101,39 @@ class PassTest {
     assertThat(w.plain().packed().panels()[PackedMatrix.START]).isEqualTo(before + 1);
     assertThat(w.transposed().packed().panels()[PackedMatrix.START]).isEqualTo(before + 1);
     assertThat(w.withTrainable(false).plain().packed()).isSameAs(w.plain().packed());
+  }
+
+  @Test
+  void packedCopiesKeepTheirMemory() {
+    Parameter w = Parameter.trainable(random(1, 40, 70));
+    try (Engine e = Engine.ofThreads(2)) {
+      List<Object> before = layouts(w, e);
+      for (int i = 0; i < w.value().size(); i++) {
+        w.value().data()[i] *= 2;
+      }
+      w.changed();
+      Parameter fresh = Parameter.frozen(w.value());
+      List<Object> after = layouts(w, e);
+      for (int i = 0; i < after.size(); i++) {
+        assertThat(after.get(i)).isSameAs(before.get(i));
+      }
+      assertThat(w.plain().packed().panels()).isEqualTo(fresh.plain().packed().panels());
+      assertThat(w.transposed().packed().panels()).isEqualTo(fresh.transposed().packed().panels());
+      assertThat(w.byLanes().panels()).isEqualTo(fresh.byLanes().panels());
+      assertThat(w.transposedByLanes().panels()).isEqualTo(fresh.transposedByLanes().panels());
+      assertThat(w.plain().wide().groups()).isEqualTo(fresh.plain().wide().groups());
+      assertThat(w.transposed().wide().groups()).isEqualTo(fresh.transposed().wide().groups());
+    }
+  }
+
+  private static List<Object> layouts(Parameter w, Engine e) {
+    return List.of(
+        w.plain().packed(e),
+        w.transposed().packed(e),
+        w.byLanes(e),
+        w.transposedByLanes(e),
+        w.plain().wide(e),
+        w.transposed().wide(e));
   }
 
   @Test

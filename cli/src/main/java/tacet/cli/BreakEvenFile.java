@@ -28,8 +28,7 @@ final class BreakEvenFile {
     } else {
       return null;
     }
-    String name =
-        "break-even-" + engine.kernels().name() + "-" + engine.workers().size() + ".txt";
+    String name = "break-even-" + engine.kernels().name() + "-" + engine.workers().size() + ".txt";
     return folder.resolve("tacet").resolve(name);
   }
 

@@ -17,8 +17,17 @@ public interface Kernels {
   /** Columns in a panel of a packed matrix. */
   int PANEL = 32;
 
+  /** Rows of B that a product takes at a time: so much of a panel stays in the second-level cache. */
+  int DEPTH = 1024;
+
+  /** Floats of the scratch memory of {@link #productUnpacked}. */
+  int SCRATCH = DEPTH * PANEL;
+
   /** Columns of a block of a compressed row. */
   int BLOCK = 128;
+
+  /** Scratch of {@link #productByLanes}: a register tile per lane, and a row of zeros. */
+  int LANES_SCRATCH = 16 * 6 * PANEL + PANEL;
 
   /** Partial sums of a row reduction. */
   int LANES = 16;
@@ -59,6 +68,34 @@ public interface Kernels {
       int po,
       int j0,
       int j1,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc);
+
+  /**
+   * The same where B lies unpacked, for a B that is used once: the first rows of A read it where it
+   * lies, and leave each panel packed for the others while it is near.
+   *
+   * @param b B, row-major from {@code bo} with row stride {@code ldb}
+   * @param scratch {@value #SCRATCH} floats from {@code so}; overwritten
+   */
+  void productUnpacked(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int bo,
+      int ldb,
+      int j0,
+      int j1,
+      float[] scratch,
+      int so,
       float[] init,
       int io,
       int initStride,
@@ -193,6 +230,7 @@ public interface Kernels {
    *
    * @param a A, row-major from {@code ao} with row stride {@code lda}
    * @param panels B from {@code po}, as {@link PackedMatrix} lays it out
+   * @param scratch at least {@value #LANES_SCRATCH} values; overwritten
    */
   void productByLanes(
       int m,
@@ -207,7 +245,8 @@ public interface Kernels {
       int j1,
       float[] c,
       int co,
-      int ldc);
+      int ldc,
+      float[] scratch);
 
   /** Where the indices that are l modulo {@value #LANES} begin when k of them are ordered by lane. */
   static int laneStart(int l, int k) {
@@ -507,14 +546,18 @@ public interface Kernels {
     }
   }
 
-  /** y[j, i] = x[i, j] for a block of rows and columns. */
+  /** y[j, i] = x[i, j] for a block of rows and columns; what x and y occupy must not overlap. */
   default void transpose(
       float[] x, int xo, int ldx, int rows, int columns, float[] y, int yo, int ldy) {
-    for (int i0 = 0; i0 < rows; i0 += 16) {
-      int i1 = Math.min(rows, i0 + 16);
-      for (int j = 0; j < columns; j++) {
-        for (int i = i0; i < i1; i++) {
-          y[yo + j * ldy + i] = x[xo + i * ldx + j];
+    int whole = rows & -8;
+    for (int j = 0; j < columns; j += 64) { // so that what is written stays near while it is filled
+      int count = Math.min(64, columns - j);
+      for (int i = 0; i < whole; i += 8) {
+        ScalarProduct.turnEight(x, xo + i * ldx + j, ldx, count, y, yo + j * ldy + i, ldy);
+      }
+      for (int i = whole; i < rows; i++) {
+        for (int r = j; r < j + count; r++) {
+          y[yo + r * ldy + i] = x[xo + i * ldx + r];
         }
       }
     }

@@ -32,10 +32,10 @@ public final class MatMul {
       Engine engine, float[] x, int t, long active, RightSide b, float[] bias, float[] y) {
     if (skips(engine, t, active, b)) {
       SparseRows rows = SparseRows.of(engine, x, t, b.k(), active);
-      SparseMatMul.product(engine, rows, b.wide(), bias, y);
+      SparseMatMul.product(engine, rows, b.wide(engine), bias, y);
       rows.release(engine.workspace());
     } else {
-      dense(engine, x, t, b.packed(), bias, y);
+      dense(engine, x, t, b.packed(engine), bias, y);
     }
   }
 
@@ -67,6 +67,83 @@ public final class MatMul {
     } else {
       split(engine, x, t, b, bias == null ? ZEROS : bias, 0, y);
     }
+  }
+
+  /**
+   * Y = bias + X · B for a B that is used once: it is packed panel by panel while it is multiplied,
+   * with the bits of {@link #dense}.
+   *
+   * @param b B, row-major k × n
+   */
+  public static void denseUnpacked(
+      Engine engine, float[] x, int t, int k, float[] b, int n, float[] bias, float[] y) {
+    Kernels kernels = engine.kernels();
+    float[] init = bias == null ? zeros(n, y, t) : bias;
+    int stride = init == y ? n : 0;
+    byPanels(
+        engine,
+        n,
+        (scratch, so, j0, j1) ->
+            kernels.productUnpacked(
+                t, n, k, x, 0, k, b, 0, n, j0, j1, scratch, so, init, 0, stride, y, 0, n));
+  }
+
+  /**
+   * Y = bias + X · Bᵀ for a B that is used once; see {@link #denseUnpacked}.
+   *
+   * @param b B, row-major n × k: a linear layer's weight [out, in]
+   */
+  public static void denseUnpackedTransposed(
+      Engine engine, float[] x, int t, int k, float[] b, int n, float[] bias, float[] y) {
+    Kernels kernels = engine.kernels();
+    float[] init = bias == null ? zeros(n, y, t) : bias;
+    int stride = init == y ? n : 0;
+    byPanels(
+        engine,
+        n,
+        (scratch, so, j0, j1) -> {
+          for (int j = j0; j < j1; j++) {
+            int q = j * Kernels.PANEL;
+            int width = Math.min(Kernels.PANEL, n - q);
+            for (int k0 = 0; k0 == 0 || k0 < k; k0 += Kernels.DEPTH) {
+              int kc = Math.min(Kernels.DEPTH, k - k0);
+              float[] start = k0 == 0 ? init : y;
+              int startStride = k0 == 0 ? stride : n;
+              PackedMatrix.packTransposed(kernels, b, q * k + k0, k, kc, width, scratch, so, 0, 1);
+              kernels.product(
+                  t, width, kc, x, k0, k, scratch, so, 0, 1, start, q, startStride, y, q, n);
+            }
+          }
+        });
+  }
+
+  /** Some panels of a product, with scratch memory that nobody else uses at the time. */
+  private interface Panels {
+    void run(float[] scratch, int so, int j0, int j1);
+  }
+
+  private static void byPanels(Engine engine, int n, Panels task) {
+    int panels = PackedMatrix.panels(n);
+    int threads = engine.workers().size();
+    int grain = threads == 1 ? panels : Math.max(1, panels / (4 * threads));
+    float[] scratch = engine.workspace().take(PackedMatrix.START + threads * Kernels.SCRATCH);
+    engine
+        .workers()
+        .forEach(
+            panels,
+            grain,
+            (part, from, to) ->
+                task.run(scratch, PackedMatrix.START + part * Kernels.SCRATCH, from, to));
+    engine.workspace().give(scratch);
+  }
+
+  /** Start values of zero: a row of them, or the result filled with them. */
+  private static float[] zeros(int n, float[] y, int t) {
+    if (n <= ZEROS.length) {
+      return ZEROS;
+    }
+    Arrays.fill(y, 0, t * n, 0f);
+    return y;
   }
 
   /** Y += X · B. */
@@ -168,6 +245,10 @@ public final class MatMul {
     int parts = Math.max(1, Math.min((t + 5) / 6, 4 * threads));
     int rows = ((t + parts - 1) / parts + 5) / 6 * 6;
     rows = Math.min(rows, ROWS);
+    float[][] scratch = new float[threads][];
+    for (int i = 0; i < threads; i++) {
+      scratch[i] = engine.workspace().take(Kernels.LANES_SCRATCH);
+    }
     engine
         .workers()
         .forEach(
@@ -187,7 +268,11 @@ public final class MatMul {
                     panels,
                     y,
                     from * n,
-                    n));
+                    n,
+                    scratch[part]));
+    for (float[] a : scratch) {
+      engine.workspace().give(a);
+    }
     engine.workspace().give(ordered);
   }
 
@@ -205,23 +290,14 @@ public final class MatMul {
     }
     Workspace workspace = engine.workspace();
     float[] at = workspace.take(m * t);
-    float[] packed = workspace.take(PackedMatrix.START + PackedMatrix.size(t, n));
     engine
         .workers()
         .forEach(
             m,
             64,
             (part, from, to) -> kernels.transpose(a, from, m, t, to - from, at, from * t, t));
-    engine
-        .workers()
-        .forEach(
-            PackedMatrix.panels(n),
-            1,
-            (part, from, to) ->
-                PackedMatrix.pack(b, 0, n, t, n, packed, PackedMatrix.START, from, to));
-    dense(engine, at, m, new PackedMatrix(t, n, packed), null, c);
+    denseUnpacked(engine, at, m, t, b, n, null, c);
     workspace.give(at);
-    workspace.give(packed);
   }
 
   private static void narrow(Engine engine, float[] a, int t, int m, float[] b, int n, float[] c) {

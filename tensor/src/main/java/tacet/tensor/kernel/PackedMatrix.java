@@ -1,5 +1,8 @@
 package tacet.tensor.kernel;
 
+import java.util.Arrays;
+import tacet.tensor.Workers;
+
 /**
  * The right side of a matrix product, B[k,n], laid out for streaming: panels of {@value
  * Kernels#PANEL} columns, each k × 32 floats, one after the other; the last panel is padded with
@@ -17,6 +20,9 @@ public record PackedMatrix(int k, int n, float[] panels) {
   /** Index of the first value: 16 + 4 · 12 bytes are a cache line of 64. */
   public static final int START = 12;
 
+  /** Panels that are filled side by side: whole cache lines of a row, few streams to write. */
+  private static final int TOGETHER = 4;
+
   /** Number of panels for n columns. */
   public static int panels(int n) {
     return (n + Kernels.PANEL - 1) / Kernels.PANEL;
@@ -27,33 +33,101 @@ public record PackedMatrix(int k, int n, float[] panels) {
     return Math.multiplyExact(panels(n) * Kernels.PANEL, k);
   }
 
+  /** A matrix of which nothing is packed yet. */
+  public static PackedMatrix empty(int k, int n) {
+    return new PackedMatrix(k, n, new float[START + size(k, n)]);
+  }
+
   /** Packs a row-major k × n matrix. */
   public static PackedMatrix of(float[] b, int k, int n) {
-    PackedMatrix p = new PackedMatrix(k, n, new float[START + size(k, n)]);
+    PackedMatrix p = empty(k, n);
     pack(b, 0, n, k, n, p.panels, START, 0, panels(n));
     return p;
   }
 
   /** Packs the transpose of a row-major n × k matrix: a linear layer's weight [out, in]. */
   public static PackedMatrix ofTransposed(float[] b, int k, int n) {
-    PackedMatrix p = new PackedMatrix(k, n, new float[START + size(k, n)]);
+    PackedMatrix p = empty(k, n);
     packTransposed(b, 0, k, k, n, p.panels, START, 0, panels(n));
     return p;
   }
 
   /** Packs a row-major k × n matrix with its rows in the order of {@link Kernels#laneStart}. */
   public static PackedMatrix byLanes(float[] b, int k, int n) {
-    PackedMatrix p = new PackedMatrix(k, n, new float[START + size(k, n)]);
-    for (int j = 0; j < panels(n); j++) {
-      int width = Math.min(Kernels.PANEL, n - j * Kernels.PANEL);
-      int to = START + j * k * Kernels.PANEL;
+    PackedMatrix p = empty(k, n);
+    p.packByLanes(b, 0, panels(n));
+    return p;
+  }
+
+  /** Packs a row-major matrix into this one, over all threads. */
+  public void pack(Workers workers, float[] b) {
+    workers.forEach(
+        panels(n),
+        grain(workers),
+        (part, from, to) -> pack(b, 0, n, k, n, panels, START, from, to));
+  }
+
+  /** Packs the transpose of a row-major n × k matrix into this one, over all threads. */
+  public void packTransposed(Workers workers, Kernels kernels, float[] b) {
+    workers.forEach(
+        panels(n),
+        grain(workers),
+        (part, from, to) -> packTransposed(kernels, b, 0, k, k, n, panels, START, from, to));
+  }
+
+  /** What {@link #byLanes} makes, into this one, over all threads. */
+  public void packByLanes(Workers workers, float[] b) {
+    workers.forEach(panels(n), grain(workers), (part, from, to) -> packByLanes(b, from, to));
+  }
+
+  /**
+   * Packs the transpose of a row-major n × k matrix into this one, with the rows of the transpose in
+   * the order of {@link Kernels#laneStart}, over all threads.
+   */
+  public void packTransposedByLanes(Workers workers, Kernels kernels, float[] b) {
+    workers.forEach(
+        panels(n),
+        grain(workers),
+        (part, from, to) -> {
+          for (int j = from; j < to; j++) {
+            packTransposedByLanes(kernels, b, j);
+          }
+        });
+  }
+
+  /** One panel: two neighbouring rows of B lie a lane apart, and the first lanes may be longer. */
+  private void packTransposedByLanes(Kernels kernels, float[] b, int j) {
+    int width = Math.min(Kernels.PANEL, n - j * Kernels.PANEL);
+    int lane = k / Kernels.LANES * Kernels.PANEL; // floats of a short lane
+    int longer = k % Kernels.LANES;
+    int to = START + j * k * Kernels.PANEL;
+    if (width < Kernels.PANEL) {
+      Arrays.fill(panels, to, to + k * Kernels.PANEL, 0f);
+    }
+    for (int r = 0; r < k; r += Kernels.LANES, to += Kernels.PANEL) {
+      int from = j * Kernels.PANEL * k + r;
+      int count = Math.min(longer, k - r);
+      kernels.transpose(b, from, k, width, count, panels, to, lane + Kernels.PANEL);
+      int next = to + longer * (lane + Kernels.PANEL);
+      int rest = Math.min(Kernels.LANES, k - r) - count;
+      kernels.transpose(b, from + count, k, width, rest, panels, next, lane);
+    }
+  }
+
+  private int grain(Workers workers) {
+    return Math.clamp(panels(n) / (2 * workers.size()), 1, TOGETHER);
+  }
+
+  private void packByLanes(float[] b, int j0, int j1) {
+    for (int j = j0; j < j1; j += TOGETHER) {
+      int end = Math.min(j1, j + TOGETHER);
+      int to = START;
       for (int l = 0; l < Kernels.LANES; l++) {
         for (int r = l; r < k; r += Kernels.LANES, to += Kernels.PANEL) {
-          System.arraycopy(b, r * n + j * Kernels.PANEL, p.panels, to, width);
+          packRow(b, r * n, k, n, panels, to, j, end);
         }
       }
     }
-    return p;
   }
 
   /** Packs the transpose of a row-major n × k matrix, its rows in the order of lanes. */
@@ -73,14 +147,22 @@ public record PackedMatrix(int k, int n, float[] panels) {
   /** Packs the panels j0 to j1 of a row-major k × n matrix with row stride {@code ldb}, from po. */
   public static void pack(
       float[] b, int bo, int ldb, int k, int n, float[] panels, int po, int j0, int j1) {
+    for (int j = j0; j < j1; j += TOGETHER) {
+      int end = Math.min(j1, j + TOGETHER);
+      for (int r = 0; r < k; r++) {
+        packRow(b, bo + r * ldb, k, n, panels, po + r * Kernels.PANEL, j, end);
+      }
+    }
+  }
+
+  private static void packRow(
+      float[] b, int bo, int k, int n, float[] panels, int po, int j0, int j1) {
     for (int j = j0; j < j1; j++) {
       int width = Math.min(Kernels.PANEL, n - j * Kernels.PANEL);
       int to = po + j * k * Kernels.PANEL;
-      for (int r = 0; r < k; r++, to += Kernels.PANEL) {
-        System.arraycopy(b, bo + r * ldb + j * Kernels.PANEL, panels, to, width);
-        for (int q = width; q < Kernels.PANEL; q++) {
-          panels[to + q] = 0;
-        }
+      System.arraycopy(b, bo + j * Kernels.PANEL, panels, to, width);
+      for (int q = width; q < Kernels.PANEL; q++) {
+        panels[to + q] = 0;
       }
     }
   }
@@ -88,20 +170,28 @@ public record PackedMatrix(int k, int n, float[] panels) {
   /** Packs the panels j0 to j1 of the transpose of a row-major n × k matrix, row stride ldb, from po. */
   public static void packTransposed(
       float[] b, int bo, int ldb, int k, int n, float[] panels, int po, int j0, int j1) {
+    packTransposed(new ScalarKernels(), b, bo, ldb, k, n, panels, po, j0, j1);
+  }
+
+  /** The same with given kernels, which may be faster. */
+  public static void packTransposed(
+      Kernels kernels,
+      float[] b,
+      int bo,
+      int ldb,
+      int k,
+      int n,
+      float[] panels,
+      int po,
+      int j0,
+      int j1) {
     for (int j = j0; j < j1; j++) {
       int width = Math.min(Kernels.PANEL, n - j * Kernels.PANEL);
       int to = po + j * k * Kernels.PANEL;
-      for (int q = 0; q < Kernels.PANEL; q++) {
-        if (q < width) {
-          int from = bo + (j * Kernels.PANEL + q) * ldb;
-          for (int r = 0; r < k; r++) {
-            panels[to + r * Kernels.PANEL + q] = b[from + r];
-          }
-        } else {
-          for (int r = 0; r < k; r++) {
-            panels[to + r * Kernels.PANEL + q] = 0;
-          }
-        }
+      kernels.transpose(b, bo + j * Kernels.PANEL * ldb, ldb, width, k, panels, to, Kernels.PANEL);
+      for (int r = 0; r < k && width < Kernels.PANEL; r++) {
+        int row = to + r * Kernels.PANEL;
+        Arrays.fill(panels, row + width, row + Kernels.PANEL, 0f);
       }
     }
   }

@@ -36,18 +36,50 @@ public final class ScalarKernels implements Kernels {
       float[] c,
       int co,
       int ldc) {
-    float[] row = new float[PANEL];
-    for (int j = j0; j < j1; j++) {
-      int width = Math.min(PANEL, n - j * PANEL);
-      int b = po + j * k * PANEL;
-      for (int i = 0; i < m; i++) {
-        System.arraycopy(init, io + i * initStride + j * PANEL, row, 0, width);
-        for (int r = 0; r < k; r++) {
-          multiplyAdd(a[ao + i * lda + r], panels, b + r * PANEL, row, 0, PANEL);
-        }
-        System.arraycopy(row, 0, c, co + i * ldc + j * PANEL, width);
-      }
-    }
+    ScalarProduct.product(
+        m,
+        n,
+        k,
+        a,
+        ao,
+        lda,
+        panels,
+        po,
+        k * PANEL,
+        PANEL,
+        j0,
+        j1,
+        init,
+        io,
+        initStride,
+        c,
+        co,
+        ldc);
+  }
+
+  @Override
+  public void productUnpacked(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int bo,
+      int ldb,
+      int j0,
+      int j1,
+      float[] scratch,
+      int so,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc) {
+    ScalarProduct.product(
+        m, n, k, a, ao, lda, b, bo, PANEL, ldb, j0, j1, init, io, initStride, c, co, ldc);
   }
 
   /** y += s · x over n values. */
@@ -159,14 +191,24 @@ public final class ScalarKernels implements Kernels {
       float[] c,
       int co,
       int ldc) {
-    float[] row = new float[WideMatrix.GROUP];
-    for (int i = 0; i < rows; i++) {
-      System.arraycopy(init, io + i * initStride, row, 0, width);
-      for (int p = start[at + i * step]; p < start[at + i * step + span]; p++) {
-        multiplyAdd(value[p], b, bo + index[p] * stride, row, 0, width);
-      }
-      System.arraycopy(row, 0, c, co + i * ldc, width);
-    }
+    ScalarProduct.sparseRows(
+        rows,
+        start,
+        at,
+        step,
+        span,
+        index,
+        value,
+        b,
+        bo,
+        stride,
+        width,
+        init,
+        io,
+        initStride,
+        c,
+        co,
+        ldc);
   }
 
   @Override
@@ -214,7 +256,8 @@ public final class ScalarKernels implements Kernels {
       int j1,
       float[] c,
       int co,
-      int ldc) {
+      int ldc,
+      float[] scratch) {
     float[][] parts = new float[LANES][PANEL];
     for (int j = j0; j < j1; j++) {
       int b = po + j * k * PANEL;

@@ -127,8 +127,7 @@ public final class SparseMatMul {
     int parts = Math.max((t + 63) / 64, threads == 1 ? 1 : (4 * threads - 1) / spans + 1);
     int rows = Math.max(1, (t + parts - 1) / parts);
     int chunks = (t + rows - 1) / rows;
-    boolean touch =
-        4L * b.k() * n > FAR && (double) places.entries() * rows >= TOUCHED * b.k() * t;
+    boolean touch = 4L * b.k() * n > FAR && (double) places.entries() * rows >= TOUCHED * b.k() * t;
     float[] touched = engine.workspace().take(threads);
     engine
         .workers()
@@ -171,7 +170,8 @@ public final class SparseMatMul {
       int start = WideMatrix.start(g, b.k());
       int stride = WideMatrix.stride(g, b.n());
       int end = Math.min(b.k(), f1 * SparseRows.BLOCK);
-      sum += kernels.touch(b.groups(), start + f0 * SparseRows.BLOCK * stride, start + end * stride);
+      sum +=
+          kernels.touch(b.groups(), start + f0 * SparseRows.BLOCK * stride, start + end * stride);
     }
     return sum;
   }
@@ -188,20 +188,7 @@ public final class SparseMatMul {
     int t = transposed.columns();
     float[] laid = engine.workspace().take(WideMatrix.size(t, n));
     WideMatrix wide = new WideMatrix(t, n, laid);
-    int groups = WideMatrix.groups(n);
-    int rows = 256;
-    int chunks = (t + rows - 1) / rows;
-    engine
-        .workers()
-        .forEach(
-            groups * chunks,
-            1,
-            (part, from, to) -> {
-              for (int u = from; u < to; u++) {
-                int r0 = u % chunks * rows;
-                wide.lay(b, u / chunks, r0, Math.min(t, r0 + rows));
-              }
-            });
+    wide.lay(engine.workers(), b);
     product(engine, transposed, wide, null, c);
     engine.workspace().give(laid);
   }

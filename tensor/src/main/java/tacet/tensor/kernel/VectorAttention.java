@@ -254,10 +254,7 @@ final class VectorAttention {
       for (int j = g; j < body; j += LANES) {
         sum = FloatVector.fromArray(S, x, xo + j).fma(FloatVector.fromArray(S, y, yo + j), sum);
       }
-      if (L == LANES && body == n) {
-        return tree(sum);
-      }
-      sum.intoArray(lanes, g);
+      sum.intoArray(lanes, g); // rows are short here: a tree in registers was not always inlined
     }
     for (int j = body; j < n; j++) {
       lanes[j - body] = Math.fma(x[xo + j], y[yo + j], lanes[j - body]);

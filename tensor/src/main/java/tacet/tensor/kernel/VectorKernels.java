@@ -52,6 +52,41 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void productUnpacked(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int bo,
+      int ldb,
+      int j0,
+      int j1,
+      float[] scratch,
+      int so,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc) {
+    VectorProduct.unpacked(
+        m, n, k, a, ao, lda, b, bo, ldb, j0, j1, scratch, so, init, io, initStride, c, co, ldc);
+  }
+
+  @Override
+  public void transpose(
+      float[] x, int xo, int ldx, int rows, int columns, float[] y, int yo, int ldy) {
+    if (VectorTranspose.POSSIBLE) {
+      VectorTranspose.transpose(x, xo, ldx, rows, columns, y, yo, ldy);
+    } else {
+      Kernels.super.transpose(x, xo, ldx, rows, columns, y, yo, ldy);
+    }
+  }
+
+  @Override
   public void accumulateTransposed(
       int m,
       int n,
@@ -197,8 +232,9 @@ final class VectorKernels implements Kernels {
       int j1,
       float[] c,
       int co,
-      int ldc) {
-    VectorProduct.byLanes(m, n, k, a, ao, lda, panels, po, j0, j1, c, co, ldc);
+      int ldc,
+      float[] scratch) {
+    VectorProduct.byLanes(m, n, k, a, ao, lda, panels, po, j0, j1, c, co, ldc, scratch);
   }
 
   // ------------------------------------------------------------------ weights in fewer bits

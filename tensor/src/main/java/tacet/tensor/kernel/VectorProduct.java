@@ -5,6 +5,7 @@ import static tacet.tensor.kernel.Kernels.PANEL;
 import static tacet.tensor.kernel.VectorMath.L;
 import static tacet.tensor.kernel.VectorMath.S;
 
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -20,7 +21,7 @@ import jdk.incubator.vector.FloatVector;
  * at a time, which are four streams for the prefetcher.
  */
 final class VectorProduct {
-  private static final int KC = 1024;
+  private static final int KC = Kernels.DEPTH;
   private static final int MC = 192;
 
   private VectorProduct() {}
@@ -116,6 +117,83 @@ final class VectorProduct {
     }
   }
 
+  /** See {@link Kernels#productUnpacked}: a panel and {@link #KC} rows at a time. */
+  static void unpacked(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int bo,
+      int ldb,
+      int j0,
+      int j1,
+      float[] scratch,
+      int so,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc) {
+    for (int j = j0; j < j1; j++) {
+      int width = Math.min(PANEL, n - j * PANEL);
+      int from = io + j * PANEL;
+      int fromStride = initStride;
+      int to = co + j * PANEL;
+      float[] start = init;
+      for (int k0 = 0; k0 == 0 || k0 < k; k0 += KC) {
+        int kc = Math.min(KC, k - k0);
+        int left = ao + k0;
+        int right = bo + k0 * ldb + j * PANEL;
+        int first = width == PANEL && m >= 6 ? 6 : 0; // rows that pack
+        for (int h = 0; h < PANEL && first > 0; h += 2 * L) {
+          VectorTiles.packing6(
+              kc,
+              a,
+              left,
+              lda,
+              b,
+              right + h,
+              ldb,
+              scratch,
+              so + h,
+              start,
+              from + h,
+              fromStride,
+              c,
+              to + h,
+              ldc);
+        }
+        if (first == 0) {
+          PackedMatrix.pack(b, right, ldb, kc, width, scratch, so, 0, 1);
+        }
+        product(
+            m - first,
+            width,
+            kc,
+            a,
+            left + first * lda,
+            lda,
+            scratch,
+            so,
+            0,
+            1,
+            start,
+            from + first * fromStride,
+            fromStride,
+            c,
+            to + first * ldc,
+            ldc);
+        start = c; // go on from what this block of k left
+        from = to;
+        fromStride = ldc;
+      }
+    }
+  }
+
   /** A panel with fewer than 32 columns: through a small buffer, row block by row block. */
   private static void ragged(
       int rows,
@@ -162,9 +240,11 @@ final class VectorProduct {
       int j1,
       float[] c,
       int co,
-      int ldc) {
-    float[] zeros = new float[PANEL];
-    float[] parts = new float[LANES * 6 * PANEL]; // one tile per lane
+      int ldc,
+      float[] scratch) {
+    float[] parts = scratch; // one tile per lane, and zeros to begin with
+    int zeros = LANES * 6 * PANEL;
+    Arrays.fill(scratch, 0, zeros + PANEL, 0f);
     for (int j = j0; j < j1; j++) {
       int b = po + j * k * PANEL;
       int width = Math.min(PANEL, n - j * PANEL);
@@ -183,8 +263,8 @@ final class VectorProduct {
                 lda,
                 panels,
                 b + from * PANEL + h,
+                parts,
                 zeros,
-                0,
                 0,
                 parts,
                 to + h,

@@ -160,6 +160,78 @@ final class VectorTiles {
     y5.intoArray(c, co + 5 * ldc + L);
   }
 
+  /** Six rows of A with two vectors of an unpacked B, which are left behind packed. */
+  static void packing6(
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int bo,
+      int ldb,
+      float[] packed,
+      int po,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc) {
+    FloatVector x0 = FloatVector.fromArray(S, init, io);
+    FloatVector y0 = FloatVector.fromArray(S, init, io + L);
+    FloatVector x1 = FloatVector.fromArray(S, init, io + initStride);
+    FloatVector y1 = FloatVector.fromArray(S, init, io + initStride + L);
+    FloatVector x2 = FloatVector.fromArray(S, init, io + 2 * initStride);
+    FloatVector y2 = FloatVector.fromArray(S, init, io + 2 * initStride + L);
+    FloatVector x3 = FloatVector.fromArray(S, init, io + 3 * initStride);
+    FloatVector y3 = FloatVector.fromArray(S, init, io + 3 * initStride + L);
+    FloatVector x4 = FloatVector.fromArray(S, init, io + 4 * initStride);
+    FloatVector y4 = FloatVector.fromArray(S, init, io + 4 * initStride + L);
+    FloatVector x5 = FloatVector.fromArray(S, init, io + 5 * initStride);
+    FloatVector y5 = FloatVector.fromArray(S, init, io + 5 * initStride + L);
+    final int a1 = ao + lda;
+    final int a2 = ao + 2 * lda;
+    final int a3 = ao + 3 * lda;
+    final int a4 = ao + 4 * lda;
+    final int a5 = ao + 5 * lda;
+    for (int r = 0; r < k; r++) {
+      FloatVector p = FloatVector.fromArray(S, b, bo + r * ldb);
+      FloatVector q = FloatVector.fromArray(S, b, bo + r * ldb + L);
+      p.intoArray(packed, po + r * PANEL);
+      q.intoArray(packed, po + r * PANEL + L);
+      FloatVector s0 = FloatVector.broadcast(S, a[ao + r]);
+      x0 = s0.fma(p, x0);
+      y0 = s0.fma(q, y0);
+      FloatVector s1 = FloatVector.broadcast(S, a[a1 + r]);
+      x1 = s1.fma(p, x1);
+      y1 = s1.fma(q, y1);
+      FloatVector s2 = FloatVector.broadcast(S, a[a2 + r]);
+      x2 = s2.fma(p, x2);
+      y2 = s2.fma(q, y2);
+      FloatVector s3 = FloatVector.broadcast(S, a[a3 + r]);
+      x3 = s3.fma(p, x3);
+      y3 = s3.fma(q, y3);
+      FloatVector s4 = FloatVector.broadcast(S, a[a4 + r]);
+      x4 = s4.fma(p, x4);
+      y4 = s4.fma(q, y4);
+      FloatVector s5 = FloatVector.broadcast(S, a[a5 + r]);
+      x5 = s5.fma(p, x5);
+      y5 = s5.fma(q, y5);
+    }
+    x0.intoArray(c, co);
+    y0.intoArray(c, co + L);
+    x1.intoArray(c, co + ldc);
+    y1.intoArray(c, co + ldc + L);
+    x2.intoArray(c, co + 2 * ldc);
+    y2.intoArray(c, co + 2 * ldc + L);
+    x3.intoArray(c, co + 3 * ldc);
+    y3.intoArray(c, co + 3 * ldc + L);
+    x4.intoArray(c, co + 4 * ldc);
+    y4.intoArray(c, co + 4 * ldc + L);
+    x5.intoArray(c, co + 5 * ldc);
+    y5.intoArray(c, co + 5 * ldc + L);
+  }
+
   private static void tile4(
       int k,
       float[] a,

@@ -70,7 +70,8 @@ class BreakEvenTest {
     assertThat(BreakEven.parse(table.text(), "memory")).isEqualTo(table).hasSameHashCodeAs(table);
     String windows = "\n# mine\n" + table.text().replace("\n", "\r\n");
     assertThat(BreakEven.parse(windows, "memory")).isEqualTo(table);
-    assertThat(BreakEven.parse(BreakEven.constant(1).text(), "memory").density(3, 4, 5)).isEqualTo(1);
+    assertThat(BreakEven.parse(BreakEven.constant(1).text(), "memory").density(3, 4, 5))
+        .isEqualTo(1);
     assertThat(table).isNotEqualTo(BreakEven.builtIn("scalar", 6));
   }
 

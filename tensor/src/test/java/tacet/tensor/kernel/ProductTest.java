@@ -50,6 +50,7 @@ class ProductTest {
       float[] b = Samples.uniform(round + 1000, k * n, 1);
       float[] bias = round % 2 == 0 ? Samples.uniform(round + 2000, n, 1) : null;
       double[] expected = oracle(x, b, bias, t, k, n);
+      float[] bt = transposed(b, k, n);
       PackedMatrix packed = PackedMatrix.of(b, k, n);
       WideMatrix wide = WideMatrix.of(b, k, n);
       float[] first = null;
@@ -64,6 +65,11 @@ class ProductTest {
             SparseMatMul.product(e, rows, wide, bias, sparse);
             rows.release(e.workspace());
             assertThat(sparse).as(what).isEqualTo(dense);
+            float[] once = new float[t * n];
+            MatMul.denseUnpacked(e, x, t, k, b, n, bias, once);
+            assertThat(once).as(what + ", unpacked").isEqualTo(dense);
+            MatMul.denseUnpackedTransposed(e, x, t, k, bt, n, bias, once);
+            assertThat(once).as(what + ", unpacked and transposed").isEqualTo(dense);
             if (first == null) {
               first = dense;
               for (int i = 0; i < dense.length; i++) {
@@ -97,17 +103,92 @@ class ProductTest {
     }
   }
 
+  private static float[] transposed(float[] b, int k, int n) {
+    float[] bt = new float[n * k];
+    for (int r = 0; r < k; r++) {
+      for (int j = 0; j < n; j++) {
+        bt[j * k + r] = b[r * n + j];
+      }
+    }
+    return bt;
+  }
+
   @Test
-  void packsTransposedMatricesTheSameWay() {
-    for (int n : new int[] {1, 31, 32, 33, 100}) {
-      int k = 19;
-      float[] b = Samples.uniform(n, k * n, 1);
-      float[] bt = new float[n * k];
-      new ScalarKernels().transpose(b, 0, n, k, n, bt, 0, k);
-      assertThat(PackedMatrix.ofTransposed(bt, k, n).panels())
-          .isEqualTo(PackedMatrix.of(b, k, n).panels());
-      assertThat(PackedMatrix.ofTransposedByLanes(bt, k, n).panels())
-          .isEqualTo(PackedMatrix.byLanes(b, k, n).panels());
+  void layoutsAreTheSameInEveryWayTheyAreMade() {
+    for (int k : new int[] {1, 15, 16, 19, 70, 300}) {
+      for (int n : new int[] {1, 31, 32, 33, 100, 128, 300}) {
+        String what = k + "x" + n;
+        float[] b = Samples.uniform(n, k * n, 1);
+        float[] bt = transposed(b, k, n);
+        float[] packed = new float[PackedMatrix.START + PackedMatrix.size(k, n)];
+        float[] lanes = packed.clone();
+        float[] wide = new float[WideMatrix.size(k, n)];
+        for (int r = 0; r < k; r++) {
+          int place = Kernels.laneStart(r % 16, k) + r / 16;
+          for (int j = 0; j < n; j++) {
+            int panel = PackedMatrix.START + j / 32 * k * 32 + j % 32;
+            packed[panel + r * 32] = b[r * n + j];
+            lanes[panel + place * 32] = b[r * n + j];
+            int g = j / WideMatrix.GROUP;
+            wide[WideMatrix.start(g, k) + r * WideMatrix.stride(g, n) + j % WideMatrix.GROUP] =
+                b[r * n + j];
+          }
+        }
+        assertThat(PackedMatrix.of(b, k, n).panels()).as(what).isEqualTo(packed);
+        assertThat(PackedMatrix.ofTransposed(bt, k, n).panels()).as(what).isEqualTo(packed);
+        assertThat(PackedMatrix.byLanes(b, k, n).panels()).as(what).isEqualTo(lanes);
+        assertThat(WideMatrix.of(b, k, n).groups()).as(what).isEqualTo(wide);
+        assertThat(WideMatrix.ofTransposed(bt, k, n).groups()).as(what).isEqualTo(wide);
+        for (Kernels kernels : new Kernels[] {Kernels.best(), new ScalarKernels()}) {
+          try (Workers workers = new Workers(2)) {
+            PackedMatrix p = PackedMatrix.empty(k, n); // packed again and again, as a weight is
+            float[] panels = p.panels();
+            Arrays.fill(panels, PackedMatrix.START, panels.length, Float.NaN);
+            p.pack(workers, b);
+            assertThat(panels).as(what).isEqualTo(packed);
+            Arrays.fill(panels, PackedMatrix.START, panels.length, Float.NaN);
+            p.packTransposed(workers, kernels, bt);
+            assertThat(panels).as(what).isEqualTo(packed);
+            Arrays.fill(panels, PackedMatrix.START, panels.length, Float.NaN);
+            p.packByLanes(workers, b);
+            assertThat(panels).as(what).isEqualTo(lanes);
+            Arrays.fill(panels, PackedMatrix.START, panels.length, Float.NaN);
+            p.packTransposedByLanes(workers, kernels, bt);
+            assertThat(panels).as(what).isEqualTo(lanes);
+            WideMatrix w = WideMatrix.empty(k, n);
+            float[] groups = w.groups();
+            Arrays.fill(groups, PackedMatrix.START, groups.length, Float.NaN);
+            w.lay(workers, b);
+            assertThat(groups).as(what).isEqualTo(wide);
+            Arrays.fill(groups, PackedMatrix.START, groups.length, Float.NaN);
+            w.layTransposed(workers, kernels, bt);
+            assertThat(groups).as(what).isEqualTo(wide);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void transposesBlocksWithoutTouchingTheRest() {
+    for (int rows : new int[] {1, 7, 8, 16, 17, 33, 127}) {
+      for (int columns : new int[] {1, 7, 16, 31, 64, 65, 130}) {
+        for (int ldx : new int[] {columns + 3, columns + 400}) { // either side the longer one
+          int ldy = rows + 100;
+          float[] x = Samples.uniform(rows, 5 + rows * ldx, 1);
+          float[] expected = new float[2 + columns * ldy];
+          for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < columns; j++) {
+              expected[2 + j * ldy + i] = x[5 + i * ldx + j];
+            }
+          }
+          for (Kernels kernels : new Kernels[] {Kernels.best(), new ScalarKernels()}) {
+            float[] y = new float[expected.length];
+            kernels.transpose(x, 5, ldx, rows, columns, y, 2, ldy);
+            assertThat(y).as(rows + "x" + columns).isEqualTo(expected);
+          }
+        }
+      }
     }
   }
 
