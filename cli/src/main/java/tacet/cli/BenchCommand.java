@@ -54,6 +54,12 @@ final class BenchCommand implements Callable<Integer> {
       description = "Figures are medians of this many rounds (default: ${DEFAULT-VALUE}).")
   private int rounds = 11;
 
+  @Option(
+      names = "--warm-up",
+      paramLabel = "MS",
+      description = "Milliseconds to warm each job up (1000; 300 with --quick).")
+  private Integer warmUp;
+
   @Mixin private Common common;
 
   private BenchCommand() {}
@@ -63,8 +69,10 @@ final class BenchCommand implements Callable<Integer> {
     if (rounds < 1) {
       throw common.usage("--rounds must be at least 1, got " + rounds);
     }
+    Interleaved.Settings usual = quick ? Interleaved.Settings.QUICK : Interleaved.Settings.STANDARD;
     Interleaved.Settings settings =
-        (quick ? Interleaved.Settings.QUICK : Interleaved.Settings.STANDARD).withRounds(rounds);
+        new Interleaved.Settings(
+            rounds, warmUp == null ? usual.warmUpMillis() : warmUp, usual.roundMillis());
     Progress progress = common.progress();
     Map<String, Object> json = new LinkedHashMap<>();
     List<String> lines = new ArrayList<>();

@@ -22,6 +22,8 @@ class BenchTest {
             "--quick",
             "--rounds",
             1,
+            "--warm-up",
+            1,
             "--quiet",
             "--json",
             "--threads",
@@ -47,7 +49,18 @@ class BenchTest {
   @Test
   void onePartForAPerson() throws Exception {
     Path model = Cli.tinyModel(temp.resolve("model"));
-    Cli.Result r = Cli.run("bench", "model", "--model", model, "--quick", "--rounds", 1, "--quiet");
+    Cli.Result r =
+        Cli.run(
+            "bench",
+            "model",
+            "--model",
+            model,
+            "--quick",
+            "--rounds",
+            1,
+            "--warm-up",
+            1,
+            "--quiet");
     assertThat(r.code()).isZero();
     assertThat(r.out())
         .contains("Measured peak", "batch x length", "times faster")

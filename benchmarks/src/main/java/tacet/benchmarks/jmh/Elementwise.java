@@ -35,6 +35,7 @@ public class Elementwise {
   private float[] v;
   private float[] value;
   private int[] index;
+  private int[] start;
 
   /** For JMH. */
   public Elementwise() {}
@@ -49,6 +50,7 @@ public class Elementwise {
     v = new float[n];
     value = new float[n + Kernels.LANES];
     index = new int[n + Kernels.LANES];
+    start = new int[n / Kernels.BLOCK + 2];
   }
 
   /** y = max(x, 0). */
@@ -138,7 +140,7 @@ public class Elementwise {
   /** Values that are not zero, and their places. */
   @Benchmark
   public float[] compress(KernelState s) {
-    y[0] = s.engine.kernels().compress(x, 0, n, index, value, 0);
+    y[0] = s.engine.kernels().compress(x, 0, n, index, value, 0, start, 0);
     return y;
   }
 
