@@ -1,5 +1,6 @@
 /** The {@code tacet} command. */
 module tacet.cli {
+  requires java.desktop;
   requires tacet.deft;
   requires info.picocli;
 

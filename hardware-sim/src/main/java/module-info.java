@@ -3,4 +3,5 @@ module tacet.hardware {
   exports tacet.hardware;
   exports tacet.hardware.arch;
   exports tacet.hardware.io;
+  exports tacet.hardware.study;
 }

@@ -5,9 +5,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import tacet.tensor.Engine;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
-import tacet.tensor.kernel.AttentionKernel;
 import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.MatMul;
+import tacet.tensor.kernel.PackedMatrix;
+import tacet.tensor.kernel.RightSide;
 import tacet.tensor.kernel.SparseMatMul;
 import tacet.tensor.kernel.SparseRows;
 
@@ -15,12 +16,12 @@ import tacet.tensor.kernel.SparseRows;
  * The operators: each computes its value and records, beside it, one vector-Jacobian product per
  * input. Inputs that need no gradient record nothing, so a frozen model tapes nothing.
  *
- * <p>Letters: B batch, S sequence, D model width, F MLP width, H heads, T = B·S tokens. A gradient
+ * <p>Letters: B batch, S sequence, D model width, F MLP width, T = B·S tokens. A gradient
  * by x is called dX.
  */
 public final class Ops {
   /** Outputs below which a gradient costs less in all places than in the few that matter. */
-  private static final int SAMPLED_WIDTH = 64;
+  static final int SAMPLED_WIDTH = 64;
 
   private Ops() {}
 
@@ -34,82 +35,110 @@ public final class Ops {
    * <p>dX = dY W, dW = dYᵀ X, db = Σ_t dY.
    *
    * @param x [.., in]
-   * @param weight [out, in]
+   * @param weight [out, in]; one of more dimensions, such as the kernel [out, C, h, w] of a
+   *     convolution over patches, counts as [out, C·h·w]
    * @param bias [out], or null
    * @return [.., out]
    */
   public static Var linear(Pass pass, Var x, Parameter weight, Parameter bias) {
-    int in = x.shape().last();
-    int out = weight.value().shape().dim(0);
-    requireWidth("linear", in, weight.value().shape().last(), weight);
+    int out = weight.shape().dim(0);
+    requireWidth("linear", x.shape().last(), weight.shape().last(), weight);
+    if (weight.compact() != null) {
+      return CompactLinear.forward(pass, x, weight.compact(), bias);
+    }
+    return product(pass, x, weight, bias, out, false);
+  }
+
+  /**
+   * y = x W + b: {@link #linear} with a weight that lies the other way round, as GPT-2's files have
+   * it. Zeros are skipped in the same way.
+   *
+   * <p>dX = dY Wᵀ, dW = Xᵀ dY, db = Σ_t dY.
+   *
+   * @param x [.., in]
+   * @param weight [in, out]
+   * @param bias [out], or null
+   * @return [.., out]
+   */
+  public static Var product(Pass pass, Var x, Parameter weight, Parameter bias) {
+    int out = weight.shape().last();
+    requireWidth("product", x.shape().last(), weight.shape().dim(0), weight);
+    return product(pass, x, weight, bias, out, true);
+  }
+
+  /**
+   * Either of the two.
+   *
+   * @param inFirst whether the weight is [in, out]
+   */
+  private static Var product(
+      Pass pass, Var x, Parameter weight, Parameter bias, int out, boolean inFirst) {
     Engine engine = pass.engine();
+    int in = x.shape().last();
     int t = x.shape().rows();
     Tensor y = pass.take(x.shape().withLast(out)); // (T, out)
     float[] b = bias == null ? null : bias.value().data();
-    boolean skips = MatMul.skips(engine, t, x.active(), weight.transposed());
+    RightSide forward = inFirst ? weight.plain() : weight.transposed(); // [in, out]
+    RightSide back = inFirst ? weight.transposed() : weight.plain(); // [out, in]
+    boolean skips = MatMul.skips(engine, t, x.active(), forward);
     boolean sample = x.masked() && out >= SAMPLED_WIDTH;
     if (skips) {
-      SparseMatMul.product(engine, pass.rows(x), weight.transposed().wide(), b, y.data());
+      SparseMatMul.product(engine, pass.rows(x), forward.wide(), b, y.data());
     } else {
-      MatMul.dense(engine, x.value().data(), t, weight.transposed().packed(), b, y.data());
+      MatMul.dense(engine, x.value().data(), t, forward.packed(), b, y.data());
     }
     return pass.record(y)
         .from(
             x,
             (dY, dX) -> {
               if (sample) { // the order of sums that the sampled product has
-                MatMul.denseByLanes(engine, dY.data(), t, weight.byLanes(), dX.data());
+                PackedMatrix lanes = inFirst ? weight.transposedByLanes() : weight.byLanes();
+                MatMul.denseByLanes(engine, dY.data(), t, lanes, dX.data());
               } else {
-                MatMul.dense(engine, dY.data(), t, weight.plain().packed(), null, dX.data());
+                MatMul.dense(engine, dY.data(), t, back.packed(), null, dX.data());
               }
             })
         .sampled(
-            sample
-                ? (dY, dX) ->
-                    SparseMatMul.sampled(engine, dY.data(), weight.transposed().wide(), dX)
-                : null)
-        .skipping(
-            (dY, dX) -> SparseMatMul.product(engine, dY, weight.plain().wide(), null, dX.data()))
+            sample ? (dY, dX) -> SparseMatMul.sampled(engine, dY.data(), forward.wide(), dX) : null)
+        .skipping((dY, dX) -> SparseMatMul.product(engine, dY, back.wide(), null, dX.data()))
         .from(
             weight,
             (dY, dW) -> {
-              if (skips) { // dW = (Xᵀ dY)ᵀ
-                sparseGradient(pass, pass.rows(x), dY, out, dW);
+              if (skips) {
+                sparseGradient(pass, pass.rows(x), dY, !inFirst, dW);
+              } else if (inFirst) {
+                MatMul.transposedProduct(
+                    engine, x.value().data(), t, in, dY.data(), out, dW.data());
               } else {
                 MatMul.transposedProduct(
                     engine, dY.data(), t, out, x.value().data(), in, dW.data());
               }
             })
-        .skipping((dY, dW) -> sparseGradient(engine, dY, x.value(), dW))
+        .skipping((dY, dW) -> sparseGradient(pass, dY, x.value(), inFirst, dW))
         .from(bias, (dY, dB) -> columnSums(pass, dY, dB))
         .skipping((dY, dB) -> SparseMatMul.columnSums(dY, dB.data()))
         .done();
   }
 
-  /** dW[out,in] = dYᵀ X for a sparse dY. */
-  private static void sparseGradient(Engine engine, SparseRows dY, Tensor x, Tensor dW) {
-    SparseRows turned = dY.transposed(engine);
-    SparseMatMul.gradient(engine, turned, x.data(), x.shape().last(), dW.data());
-    turned.release(engine.workspace());
-  }
-
-  /** dW[out,in] = (Xᵀ dY)ᵀ for a sparse X. */
-  private static void sparseGradient(Pass pass, SparseRows x, Tensor dY, int out, Tensor dW) {
+  /** dW = Aᵀ B for a sparse A [T, m] and B [T, n]; its transpose [n, m] if {@code turn}. */
+  private static void sparseGradient(Pass pass, SparseRows a, Tensor b, boolean turn, Tensor dW) {
     Engine engine = pass.engine();
-    int in = x.columns();
-    float[] turned = engine.workspace().take(in * out);
-    SparseRows rows = x.transposed(engine);
-    SparseMatMul.gradient(engine, rows, dY.data(), out, turned);
-    rows.release(engine.workspace());
-    engine
-        .workers()
-        .forEach(
-            in,
-            64,
-            (part, from, to) ->
-                pass.kernels()
-                    .transpose(turned, from * out, out, to - from, out, dW.data(), from, in));
-    engine.workspace().give(turned);
+    int m = a.columns();
+    int n = b.shape().last();
+    SparseRows columns = a.transposed(engine);
+    float[] product = turn ? engine.workspace().take(m * n) : dW.data();
+    SparseMatMul.gradient(engine, columns, b.data(), n, product);
+    columns.release(engine.workspace());
+    if (turn) {
+      engine
+          .workers()
+          .forEach(
+              m,
+              64,
+              (part, from, to) ->
+                  pass.kernels().transpose(product, from * n, n, to - from, n, dW.data(), from, m));
+      engine.workspace().give(product);
+    }
   }
 
   /**
@@ -123,8 +152,8 @@ public final class Ops {
    */
   public static Var addScaledLinear(Pass pass, Var base, Var z, Parameter weight, float scale) {
     int r = z.shape().last();
-    int out = weight.value().shape().dim(0);
-    requireWidth("low-rank update", r, weight.value().shape().last(), weight);
+    int out = weight.shape().dim(0);
+    requireWidth("low-rank update", r, weight.shape().last(), weight);
     requireWidth("low-rank update", base.shape().last(), out, weight);
     int t = base.shape().rows();
     Tensor y = pass.take(base.shape());
@@ -155,7 +184,7 @@ public final class Ops {
             weight,
             (dY, dW) ->
                 MatMul.transposedProduct(engine, dY.data(), t, out, scaled.data(), r, dW.data()))
-        .skipping((dY, dW) -> sparseGradient(engine, dY, scaled, dW))
+        .skipping((dY, dW) -> sparseGradient(pass, dY, scaled, false, dW))
         .done();
   }
 
@@ -295,7 +324,8 @@ public final class Ops {
             pass.kernels().dropout(x.data(), from, n, key, from, threshold, scale, y.data(), from));
   }
 
-  private static int threshold(double p) {
+  /** The probability in 24 bits, as {@link Kernels#dropout} wants it. */
+  static int threshold(double p) {
     return (int) Math.round(p * (1 << 24));
   }
 
@@ -314,7 +344,7 @@ public final class Ops {
   public static Var layerNorm(Pass pass, Var x, Parameter gamma, Parameter beta, double eps) {
     int d = x.shape().last();
     int t = x.shape().rows();
-    requireWidth("layer norm", d, gamma.value().size(), gamma);
+    requireWidth("layer norm", d, gamma.shape().size(), gamma);
     Tensor y = pass.take(x.shape());
     Tensor statistics = pass.take(Shape.of(t, 2)); // mean, 1/σ
     float[] in = x.value().data();
@@ -380,7 +410,7 @@ public final class Ops {
   public static Var rmsNorm(Pass pass, Var x, Parameter weight, double eps) {
     int d = x.shape().last();
     int t = x.shape().rows();
-    requireWidth("RMS norm", d, weight.value().size(), weight);
+    requireWidth("RMS norm", d, weight.shape().size(), weight);
     Tensor y = pass.take(x.shape());
     Tensor r = pass.take(Shape.of(t));
     float[] in = x.value().data();
@@ -444,18 +474,24 @@ public final class Ops {
 
   // ------------------------------------------------------------------ embedding
 
+  /** Rows of a table, all of them learnt; see the other method. */
+  public static Var embedding(Pass pass, Parameter table, int[] ids, Shape shape) {
+    return embedding(pass, table, ids, shape, -1);
+  }
+
   /**
    * Rows of a table: y[t] = table[ids[t]]; dTable[ids[t]] += dY[t].
    *
    * @param table [V, D]
    * @param ids one row number per token
    * @param shape of the tokens, [B, S]
+   * @param padding a row that gets no gradient, PyTorch's {@code padding_idx}; -1 for none
    * @return [B, S, D]
    * @throws IndexOutOfBoundsException if an id is not a row of the table
    */
-  public static Var embedding(Pass pass, Parameter table, int[] ids, Shape shape) {
-    int vocabulary = table.value().shape().dim(0);
-    int d = table.value().shape().last();
+  public static Var embedding(Pass pass, Parameter table, int[] ids, Shape shape, int padding) {
+    int vocabulary = table.shape().dim(0);
+    int d = table.shape().last();
     for (int i = 0; i < shape.size(); i++) {
       if (ids[i] < 0 || ids[i] >= vocabulary) {
         throw new IndexOutOfBoundsException(
@@ -465,8 +501,9 @@ public final class Ops {
     int[] dims = Arrays.copyOf(shape.toArray(), shape.rank() + 1);
     dims[shape.rank()] = d;
     Tensor y = pass.take(Shape.of(dims));
+    float[] rows = table.value().data();
     for (int t = 0; t < shape.size(); t++) {
-      System.arraycopy(table.value().data(), ids[t] * d, y.data(), t * d, d);
+      System.arraycopy(rows, ids[t] * d, y.data(), t * d, d);
     }
     return pass.record(y)
         .from(
@@ -474,99 +511,9 @@ public final class Ops {
             (dY, dT) -> {
               Arrays.fill(dT.data(), 0, dT.size(), 0f);
               for (int t = 0; t < shape.size(); t++) {
-                pass.kernels().addRow(dY.data(), t * d, d, dT.data(), ids[t] * d);
-              }
-            })
-        .done();
-  }
-
-  // ------------------------------------------------------------------ attention
-
-  /**
-   * Multi-head attention, softmax(scale · Q Kᵀ + keyBias) V per head, with dropout on the
-   * probabilities; see {@link AttentionKernel}.
-   *
-   * @param q [B, S, D]; k and v likewise
-   * @param keyBias [B, S], added to the scores of a key (a padding mask), or null
-   * @return [B, S, D]
-   */
-  public static Var attention(
-      Pass pass, Var q, Var k, Var v, int heads, float scale, float[] keyBias, double dropout) {
-    requireShape("attention", q.shape(), k.shape());
-    requireShape("attention", q.shape(), v.shape());
-    int b = q.shape().dim(0);
-    int s = q.shape().dim(1);
-    int d = q.shape().dim(2);
-    if (d % heads != 0) {
-      throw new IllegalArgumentException(
-          "attention: width " + d + " is not a multiple of " + heads + " heads");
-    }
-    boolean drop = pass.training() && dropout > 0;
-    AttentionKernel kernel =
-        new AttentionKernel(
-            b,
-            s,
-            heads,
-            d / heads,
-            scale,
-            keyBias,
-            drop ? pass.nextRandomKey() : 0,
-            drop ? threshold(dropout) : 0,
-            drop ? (float) (1 / (1 - dropout)) : 1);
-    boolean keep = q.tracked() || k.tracked() || v.tracked();
-    Tensor p = keep ? pass.take(Shape.of(b, heads, s, s)) : null; // probabilities, for the gradient
-    Tensor y = pass.take(q.shape());
-    float[] qd = q.value().data();
-    float[] kd = k.value().data();
-    float[] vd = v.value().data();
-    kernel.forward(pass.engine(), qd, kd, vd, keep ? p.data() : null, y.data());
-    if (!keep) {
-      return pass.record(y).done();
-    }
-    // The three gradients share most of their work: the first one asked for computes all.
-    float[][] shared = new float[3][];
-    Var[] inputs = {q, k, v};
-    Pass.Recorder recorder = pass.record(y);
-    for (int i = 0; i < 3; i++) {
-      int which = i;
-      recorder.from(
-          inputs[i],
-          (dY, dX) -> {
-            if (shared[which] == null) {
-              for (int j = 0; j < 3; j++) {
-                if (inputs[j].tracked()) {
-                  shared[j] = j == which ? dX.data() : pass.engine().workspace().take(dX.size());
+                if (ids[t] != padding) {
+                  pass.kernels().addRow(dY.data(), t * d, d, dT.data(), ids[t] * d);
                 }
-              }
-              kernel.backward(
-                  pass.engine(), dY.data(), qd, kd, vd, p.data(), shared[0], shared[1], shared[2]);
-              return;
-            }
-            System.arraycopy(shared[which], 0, dX.data(), 0, dX.size());
-            pass.engine().workspace().give(shared[which]);
-          });
-    }
-    return recorder.done();
-  }
-
-  // ------------------------------------------------------------------ selection
-
-  /** The first token of every example: [B, S, D] → [B, D]. */
-  public static Var firstToken(Pass pass, Var x) {
-    int b = x.shape().dim(0);
-    int stride = x.shape().dim(1) * x.shape().dim(2);
-    int d = x.shape().dim(2);
-    Tensor y = pass.take(Shape.of(b, d));
-    for (int i = 0; i < b; i++) {
-      System.arraycopy(x.value().data(), i * stride, y.data(), i * d, d);
-    }
-    return pass.record(y)
-        .from(
-            x,
-            (dY, dX) -> {
-              Arrays.fill(dX.data(), 0, dX.size(), 0f);
-              for (int i = 0; i < b; i++) {
-                System.arraycopy(dY.data(), i * d, dX.data(), i * stride, d);
               }
             })
         .done();
@@ -588,7 +535,7 @@ public final class Ops {
   }
 
   /** sums[j] = Σ_t x[t, j]: columns are split over threads, each summed in the order of rows. */
-  private static void columnSums(Pass pass, Tensor x, Tensor sums) {
+  static void columnSums(Pass pass, Tensor x, Tensor sums) {
     int n = x.shape().last();
     int rows = x.shape().rows();
     Arrays.fill(sums.data(), 0, n, 0f);
@@ -618,7 +565,7 @@ public final class Ops {
   private static void requireWidth(String op, int input, int weight, Parameter p) {
     if (input != weight) {
       throw new IllegalArgumentException(
-          op + ": input of width " + input + " meets a weight of shape " + p.value().shape());
+          op + ": input of width " + input + " meets a weight of shape " + p.shape());
     }
   }
 }

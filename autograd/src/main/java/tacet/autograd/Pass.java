@@ -103,7 +103,21 @@ public final class Pass implements AutoCloseable {
     }
   }
 
-  private record Node(Var out, List<Edge> edges) {}
+  /** Writes the gradients by several inputs that share most of their work. */
+  @FunctionalInterface
+  public interface JointVjp {
+    /**
+     * Writes every element of each {@code dX} that is not null.
+     *
+     * @param dY gradient by the operator's result; not modified
+     * @param dX gradients by the inputs, null where none is needed; overwritten
+     */
+    void write(Tensor dY, Tensor[] dX);
+  }
+
+  private record Joint(Var[] vars, JointVjp vjp) {}
+
+  private record Node(Var out, List<Edge> edges, Joint joint) {}
 
   private final Engine engine;
   private final Mode mode;
@@ -257,6 +271,7 @@ public final class Pass implements AutoCloseable {
     private boolean masked;
     private List<Edge> edges;
     private Edge last;
+    private Joint joint;
 
     private Recorder(Tensor y) {
       this.y = y;
@@ -316,6 +331,18 @@ public final class Pass implements AutoCloseable {
       return this;
     }
 
+    /** Inputs whose gradients are computed together; any of them may be null. */
+    Recorder from(Var[] inputs, JointVjp vjp) {
+      Var[] tracked = new Var[inputs.length];
+      for (int i = 0; i < inputs.length; i++) {
+        if (inputs[i] != null && inputs[i].tracked()) {
+          tracked[i] = inputs[i];
+          joint = new Joint(tracked, vjp);
+        }
+      }
+      return this;
+    }
+
     private void add(Edge edge) {
       if (edges == null) {
         edges = new ArrayList<>(3);
@@ -326,9 +353,9 @@ public final class Pass implements AutoCloseable {
 
     /** The result; on the tape if any input needs a gradient. */
     Var done() {
-      Var out = new Var(y, edges != null, active, masked);
-      if (edges != null) {
-        tape.add(new Node(out, edges));
+      Var out = new Var(y, edges != null || joint != null, active, masked);
+      if (out.tracked()) {
+        tape.add(new Node(out, edges == null ? List.of() : edges, joint));
       }
       return out;
     }
@@ -360,6 +387,9 @@ public final class Pass implements AutoCloseable {
         } else {
           toVar(out, e);
         }
+      }
+      if (node.joint != null) {
+        toVars(out, node.joint);
       }
       forgetGradient(out);
     }
@@ -396,14 +426,7 @@ public final class Pass implements AutoCloseable {
     if (sparse == null) {
       Tensor dense = grab(x.shape());
       write(out, e, dense);
-      if (x.sparseGradient != null) {
-        expandGradient(x);
-      }
-      if (x.gradient == null) {
-        x.gradient = dense;
-      } else {
-        addAndGive(dense, x.gradient);
-      }
+      addDense(x, dense);
     } else if (x.gradient == null && x.sparseGradient == null) {
       x.sparseGradient = sparse;
     } else if (x.sparseGradient != null && x.sparseGradient.samePlaces(sparse)) {
@@ -450,6 +473,35 @@ public final class Pass implements AutoCloseable {
     if (x.sparseGradient != null) {
       x.sparseGradient.release(engine.workspace());
       x.sparseGradient = null;
+    }
+  }
+
+  private void toVars(Var out, Joint joint) {
+    if (out.sparseGradient != null) {
+      expandGradient(out);
+    }
+    Tensor[] dX = new Tensor[joint.vars.length];
+    for (int i = 0; i < dX.length; i++) {
+      if (joint.vars[i] != null) {
+        dX[i] = grab(joint.vars[i].shape());
+      }
+    }
+    joint.vjp.write(out.gradient, dX);
+    for (int i = 0; i < dX.length; i++) {
+      if (dX[i] != null) {
+        addDense(joint.vars[i], dX[i]);
+      }
+    }
+  }
+
+  private void addDense(Var x, Tensor dense) {
+    if (x.sparseGradient != null) {
+      expandGradient(x);
+    }
+    if (x.gradient == null) {
+      x.gradient = dense;
+    } else {
+      addAndGive(dense, x.gradient);
     }
   }
 

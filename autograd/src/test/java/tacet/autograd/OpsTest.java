@@ -59,6 +59,40 @@ class OpsTest {
     }
   }
 
+  /** A weight [in, out], and one [out, C, p, q] that counts as [out, C·p·q]. */
+  @Test
+  void weightsInOtherForms() {
+    int t = 7;
+    int in = 12;
+    int out = 37;
+    Parameter x = random(1, t, in);
+    Parameter transposed = random(2, in, out);
+    Parameter kernel = random(3, out, 3, 2, 2);
+    Parameter b = random(4, out);
+    float[] target = target(t * out);
+    GradCheck.of(
+            ENGINE,
+            pass ->
+                Losses.meanSquaredError(
+                    pass, Ops.product(pass, use(pass, x), transposed, b), target))
+        .against(
+            in3 -> {
+              double[] w = new double[out * in];
+              for (int i = 0; i < w.length; i++) {
+                w[i] = in3.get(1)[i % in * out + i / in];
+              }
+              return mse(linear(List.of(in3.get(0), w, in3.get(2)), t, in, out), target);
+            },
+            x,
+            transposed,
+            b);
+    GradCheck.of(
+            ENGINE,
+            pass ->
+                Losses.meanSquaredError(pass, Ops.linear(pass, use(pass, x), kernel, b), target))
+        .against(in3 -> mse(linear(in3, t, in, out), target), x, kernel, b);
+  }
+
   private static double[] linear(List<double[]> in3, int t, int in, int out) {
     double[] y = new double[t * out];
     for (int i = 0; i < t; i++) {
@@ -274,88 +308,6 @@ class OpsTest {
           .isInstanceOf(IndexOutOfBoundsException.class)
           .hasMessageContaining("id 6");
     }
-  }
-
-  @Test
-  void attentionFeedsAllThreeInputs() {
-    int b = 2;
-    int s = 5;
-    int d = 6;
-    Parameter q = random(1, b, s, d);
-    Parameter k = random(2, b, s, d);
-    Parameter v = random(3, b, s, d);
-    float[] target = target(b * s * d);
-    float[] mask = new float[b * s];
-    mask[s - 1] = -1e30f;
-    GradCheck.of(
-            ENGINE,
-            pass ->
-                Losses.meanSquaredError(
-                    pass,
-                    Ops.attention(pass, use(pass, q), use(pass, k), use(pass, v), 2, 0.6f, mask, 0),
-                    target))
-        .against(
-            in -> {
-              double[] y = new double[b * s * d];
-              for (int u = 0; u < b * 2; u++) {
-                int o = u / 2 * s * d + u % 2 * 3;
-                for (int i = 0; i < s; i++) {
-                  double[] p = new double[s];
-                  double sum = 0;
-                  for (int j = 0; j < s; j++) {
-                    double score = mask[u / 2 * s + j];
-                    for (int c = 0; c < 3; c++) {
-                      score += 0.6f * in.get(0)[o + i * d + c] * in.get(1)[o + j * d + c];
-                    }
-                    p[j] = Math.exp(score);
-                    sum += p[j];
-                  }
-                  for (int j = 0; j < s; j++) {
-                    for (int c = 0; c < 3; c++) {
-                      y[o + i * d + c] += p[j] / sum * in.get(2)[o + j * d + c];
-                    }
-                  }
-                }
-              }
-              return mse(y, target);
-            },
-            q,
-            k,
-            v);
-  }
-
-  @Test
-  void selectionAndLosses() {
-    Parameter x = random(1, 4, 3, 5);
-    float[] target = target(20);
-    GradCheck.of(
-            ENGINE,
-            pass -> Losses.meanSquaredError(pass, Ops.firstToken(pass, use(pass, x)), target))
-        .against(
-            in -> {
-              double[] y = new double[20];
-              for (int i = 0; i < 20; i++) {
-                y[i] = in.get(0)[i / 5 * 15 + i % 5];
-              }
-              return mse(y, target);
-            },
-            x);
-    Parameter logits = random(2, 4, 3);
-    int[] labels = {2, 0, 1, 1};
-    GradCheck.of(ENGINE, pass -> Losses.crossEntropy(pass, use(pass, logits), labels))
-        .against(
-            in -> {
-              double loss = 0;
-              for (int i = 0; i < 4; i++) {
-                double sum = 0;
-                for (int j = 0; j < 3; j++) {
-                  sum += Math.exp(in.get(0)[i * 3 + j]);
-                }
-                loss += (Math.log(sum) - in.get(0)[i * 3 + labels[i]]) / 4;
-              }
-              return loss;
-            },
-            logits);
   }
 
   @Test

@@ -105,7 +105,7 @@ final class DemoCommand implements Callable<Integer> {
               0.1,
               false,
               Targets.of("query", "value", "intermediate.dense", "output.dense"),
-              TrainCommand.modulesToSave(loaded.newModules()));
+              TrainCommand.modulesToSave(loaded));
       Trained peft = train("peft", engine, task, train, dev, null, progress);
       DensityLoss loss =
           new DensityLoss(

@@ -46,7 +46,7 @@ final class EvaluateCommand implements Callable<Integer> {
     Task task = data.task(seed);
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
-      Dataset dev = Dataset.of(task.dev().read(), source.tokenizer(), data.maxLength());
+      Dataset dev = source.dataset(task.dev().read(), data.maxLength());
       TextModel base = model.classifier(source, task.outputs(), seed).model();
       TextModel plain = base;
       long trainable = 0;
@@ -56,7 +56,7 @@ final class EvaluateCommand implements Callable<Integer> {
         trainable = Surgery.count(Surgery.trainable(loaded.model()));
         all = Surgery.count(Surgery.parameters(loaded.model()));
         plain = Lora.merge(loaded.model());
-      } else if (!source.hasHead()) {
+      } else if (!source.hasClassifier()) {
         throw new UserException(
             source.name() + " has no classification head; name an adapter with --adapter");
       }

@@ -3,15 +3,14 @@ package tacet.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.BiFunction;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import tacet.autograd.Losses;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
@@ -19,17 +18,19 @@ import tacet.deft.DensityLoss;
 import tacet.deft.Padding;
 import tacet.peft.AdapterFile;
 import tacet.tensor.Engine;
-import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.kernel.Kernels;
 import tacet.transformer.Batch;
+import tacet.transformer.ImageModel;
+import tacet.transformer.Part;
 import tacet.transformer.Surgery;
 import tacet.transformer.Tap;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.SafeTensors;
 import tacet.transformer.checkpoint.SafeTensorsWriter;
-import tacet.transformer.checkpoint.TensorInfo;
+import tacet.transformer.model.TextModels.Head;
+import tacet.transformer.model.Vit;
 
 /** {@code tacet forward}: tensors in, tensors out; the way to compare with PyTorch. */
 @Command(
@@ -39,7 +40,8 @@ import tacet.transformer.checkpoint.TensorInfo;
     description = {
       "Runs a model on tensors from a safetensors file and writes logits, loss, hidden states and"
           + " gradients.",
-      "Inputs are named as in Hugging Face: input_ids, attention_mask, token_type_ids, labels."
+      "Inputs are named as in Hugging Face: input_ids, attention_mask, token_type_ids, labels,"
+          + " start_positions, end_positions, pixel_values."
     })
 final class ForwardCommand implements Callable<Integer> {
   @Mixin private ModelOptions model;
@@ -47,8 +49,15 @@ final class ForwardCommand implements Callable<Integer> {
   @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter in peft's format.")
   private Path adapter;
 
-  @Option(names = "--inputs", required = true, paramLabel = "F", description = "Tensors to read.")
+  @Option(names = "--inputs", paramLabel = "F", description = "Tensors to read.")
   private Path inputs;
+
+  @Option(
+      names = "--images",
+      split = ",",
+      paramLabel = "F",
+      description = "PNG or JPEG files, preprocessed as the model wants: in place of pixel_values.")
+  private List<Path> images = List.of();
 
   @Option(names = "--output", required = true, paramLabel = "F", description = "File to write.")
   private Path output;
@@ -69,27 +78,21 @@ final class ForwardCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     DensityLoss densityLoss = density.loss();
+    if (inputs == null && images.isEmpty()) {
+      throw common.usage("--inputs is missing, and so is --images");
+    }
     try (Engine engine = common.engine();
-        SafeTensors in = SafeTensors.open(inputs);
+        SafeTensors file = inputs == null ? null : SafeTensors.open(inputs);
         ModelSource source = model.open()) {
-      Batch batch = batch(in);
-      TextModel base =
-          model.withActivation(
-              source.hasHead() || adapter != null
-                  ? source.classifier(source.labels(), 0).model()
-                  : source.encoder());
-      Map<String, Parameter> named; // by the names of the file whose parameters they are
-      TextModel m;
-      if (adapter != null) {
-        AdapterFile.Loaded<TextModel> loaded = AdapterFile.load(adapter, base);
-        m = loaded.model();
-        named = AdapterFile.parameters(m, loaded.lora());
-      } else {
-        m = Surgery.replaceParameters(base, (path, p) -> p.withTrainable(gradients));
-        named = source.fileNames(Surgery.parameters(m));
-      }
+      ForwardInputs in = new ForwardInputs(inputs, file);
       SafeTensorsWriter writer = new SafeTensorsWriter();
-      run(engine, m, batch, in, densityLoss, named, writer);
+      if (source.isImageModel()) {
+        Tensor pixels = images.isEmpty() ? in.pixels() : source.pixels(images);
+        run(engine, source, images(source, pixels), in, densityLoss, writer);
+      } else {
+        Batch batch = in.batch(source.hasTokenTypes());
+        run(engine, source, texts(source, batch), in, densityLoss, writer);
+      }
       writer.write(output);
     }
     if (common.json) {
@@ -115,57 +118,114 @@ final class ForwardCommand implements Callable<Integer> {
     common.out().println(Json.of(result));
   }
 
-  private void run(
-      Engine engine,
-      TextModel m,
-      Batch batch,
-      SafeTensors in,
-      DensityLoss densityLoss,
+  /** A model, what runs it, and its parameters by the names of the file whose they are. */
+  private record Run<P extends Part>(
+      P model,
+      BiFunction<Pass, P, TextModel.Output> forward,
+      Head head,
       Map<String, Parameter> named,
+      Batch tokens) {}
+
+  private Run<TextModel> texts(ModelSource source, Batch batch) throws IOException {
+    Head head = source.head();
+    boolean newHead = head == Head.NONE && adapter != null; // the adapter brings its weights
+    TextModel base =
+        model.withActivation(
+            newHead ? source.classifier(source.labels(), 0).model() : source.model());
+    return prepare(
+        source, base, (pass, m) -> m.forward(pass, batch), newHead ? Head.CLASSIFIER : head, batch);
+  }
+
+  private Run<ImageModel> images(ModelSource source, Tensor pixels) throws IOException {
+    ImageModel base = model.withActivation(source.imageModel());
+    Batch tokens = Batch.unpadded(pixels.shape().dim(0), source.imageTokens());
+    return prepare(source, base, (pass, m) -> m.forward(pass, pixels), source.head(), tokens);
+  }
+
+  private <P extends Part> Run<P> prepare(
+      ModelSource source,
+      P base,
+      BiFunction<Pass, P, TextModel.Output> forward,
+      Head head,
+      Batch tokens)
+      throws IOException {
+    if (adapter != null) {
+      AdapterFile.Loaded<P> loaded = AdapterFile.load(adapter, base);
+      Map<String, Parameter> named = AdapterFile.parameters(loaded.model(), loaded.lora());
+      return new Run<>(loaded.model(), forward, head, named, tokens);
+    }
+    P m = Surgery.replaceParameters(base, (path, p) -> p.withTrainable(gradients));
+    return new Run<>(m, forward, head, source.fileNames(Surgery.parameters(m)), tokens);
+  }
+
+  private <P extends Part> void run(
+      Engine engine,
+      ModelSource source,
+      Run<P> run,
+      ForwardInputs in,
+      DensityLoss densityLoss,
       SafeTensorsWriter writer)
       throws IOException {
     try (Pass pass = gradients ? Pass.gradient(engine) : Pass.inference(engine)) {
       DensityLoss.Terms terms = null;
       List<double[]> densities = new ArrayList<>();
-      TextModel run = m;
+      P m = run.model;
       if (densityLoss != null) {
-        run = Tap.onActivations(m);
-        terms = densityLoss.observe(pass, batch, v -> densities.add(shares(pass, batch, v)));
+        m = Tap.onActivations(m);
+        terms =
+            densityLoss.observe(pass, run.tokens, v -> densities.add(shares(pass, run.tokens, v)));
       }
-      TextModel.Output out = run.forward(pass, batch);
-      if (out.logits() == null) {
-        Var last = out.hidden().get(out.hidden().size() - 1);
-        writer.add("last_hidden_state", last.value().copy());
-      } else {
-        writer.add("logits", out.logits().value().copy());
-      }
+      TextModel.Output out = run.forward.apply(pass, m);
+      writeLogits(pass, m, out, run.head, writer);
       for (int i = 0; hiddenStates && i < out.hidden().size(); i++) {
         writer.add("hidden." + i, out.hidden().get(i).value().copy());
       }
-      if (!in.names().contains("labels") || out.logits() == null) {
+      if (!in.hasLabels(run.head)) {
         if (gradients) {
           throw new UserException(
-              inputs + ": --gradients needs labels in the inputs and a model with a head");
+              (inputs == null ? "--images" : inputs)
+                  + ": --gradients needs labels in the inputs and a model with a head");
         }
         return;
       }
-      Var loss = loss(pass, out.logits(), in);
+      Var loss = in.loss(pass, out.logits(), run.head, source.problemType());
       if (terms != null) {
         Var d = terms.loss(pass);
         writer.add("density_loss", d.value().copy());
-        writer.add("density", exact(densities, densityLoss.padding(), batch));
+        writer.add("density", exact(densities, densityLoss.padding(), run.tokens));
         loss = terms.addTo(pass, loss, d);
       }
       writer.add("loss", loss.value().copy());
       if (gradients) {
         pass.backward(loss);
-        named.forEach(
+        run.named.forEach(
             (name, p) -> {
               if (p.gradient() != null) {
                 writer.add("grad." + name, p.gradient());
               }
             });
       }
+    }
+  }
+
+  private static void writeLogits(
+      Pass pass, Part m, TextModel.Output out, Head head, SafeTensorsWriter writer) {
+    if (head == Head.NONE) {
+      Var last = out.hidden().get(out.hidden().size() - 1);
+      Var end = m instanceof Vit.Model vit ? vit.layernorm().forward(pass, last) : last;
+      writer.add("last_hidden_state", end.value().copy());
+    } else if (head == Head.QUESTION_ANSWERING) {
+      int b = out.logits().shape().dim(0);
+      int s = out.logits().shape().dim(1);
+      for (int end = 0; end < 2; end++) {
+        Tensor logits = Tensor.zeros(b, s);
+        for (int t = 0; t < b * s; t++) {
+          logits.data()[t] = out.logits().value().data()[2 * t + end];
+        }
+        writer.add(end == 0 ? "start_logits" : "end_logits", logits);
+      }
+    } else {
+      writer.add("logits", out.logits().value().copy());
     }
   }
 
@@ -191,52 +251,5 @@ final class ForwardCommand implements Callable<Integer> {
       t.data()[l] = (float) sum;
     }
     return t;
-  }
-
-  private Var loss(Pass pass, Var logits, SafeTensors in) throws IOException {
-    TensorInfo info = in.info("labels");
-    int examples = logits.shape().rows();
-    boolean regression = logits.shape().last() == 1;
-    if (info.dims().isEmpty() || info.dims().get(0) != examples) {
-      throw new UserException(inputs + ": labels must be one per example, " + examples + " here");
-    }
-    if (regression) {
-      return Losses.meanSquaredError(pass, logits, in.read("labels").toArray());
-    }
-    return Losses.crossEntropy(
-        pass, logits, Arrays.stream(in.readLongs("labels")).mapToInt(Math::toIntExact).toArray());
-  }
-
-  private Batch batch(SafeTensors in) throws IOException {
-    Map<String, int[]> arrays = new LinkedHashMap<>();
-    Shape shape = in.read("input_ids").shape();
-    if (shape.rank() != 2) {
-      throw new UserException(inputs + ": input_ids must be [batch, length], it is " + shape);
-    }
-    for (String name : List.of("input_ids", "attention_mask", "token_type_ids")) {
-      int[] values = new int[shape.size()];
-      if (in.names().contains(name)) {
-        if (!in.read(name).shape().equals(shape)) {
-          throw new UserException(
-              inputs
-                  + ": "
-                  + name
-                  + " has shape "
-                  + in.read(name).shape()
-                  + ", input_ids "
-                  + shape);
-        }
-        values = Arrays.stream(in.readLongs(name)).mapToInt(Math::toIntExact).toArray();
-      } else if (name.equals("attention_mask")) {
-        Arrays.fill(values, 1);
-      }
-      arrays.put(name, values);
-    }
-    return new Batch(
-        shape.dim(0),
-        shape.dim(1),
-        arrays.get("input_ids"),
-        arrays.get("token_type_ids"),
-        arrays.get("attention_mask"));
   }
 }

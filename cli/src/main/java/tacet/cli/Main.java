@@ -31,7 +31,11 @@ import picocli.CommandLine.Spec;
       TrainCommand.class,
       EvaluateCommand.class,
       ForwardCommand.class,
-      BenchCommand.class
+      TokenizeCommand.class,
+      BenchCommand.class,
+      TraceCommand.class,
+      EnergyCommand.class,
+      SimulateCommand.class
     })
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;

@@ -3,8 +3,8 @@ package tacet.cli;
 import java.io.IOException;
 import picocli.CommandLine.Option;
 import tacet.transformer.Activation;
+import tacet.transformer.Part;
 import tacet.transformer.Surgery;
-import tacet.transformer.TextModel;
 import tacet.transformer.model.TextModels;
 
 /** Which model, and with which activation. */
@@ -19,7 +19,8 @@ final class ModelOptions {
   @Option(
       names = "--activation",
       paramLabel = "NAME",
-      description = "Put this activation in the place of the model's: relu or gelu.")
+      description =
+          "Put this activation in the place of the model's: relu, gelu, gelu_new or silu.")
   private String activation;
 
   private ModelOptions() {}
@@ -31,14 +32,14 @@ final class ModelOptions {
   /** The classifier of the model, new where the file has no head, with the chosen activation. */
   TextModels.Classifier classifier(ModelSource source, int labels, long seed) throws IOException {
     TextModels.Classifier c = source.classifier(labels, seed);
-    return new TextModels.Classifier(withActivation(c.model()), c.newModules());
+    return new TextModels.Classifier(withActivation(c.model()), c.head(), c.newModules());
   }
 
-  TextModel withActivation(TextModel m) {
+  <P extends Part> P withActivation(P m) {
     return activation == null ? m : withActivation(m, activation);
   }
 
-  static TextModel withActivation(TextModel m, String name) {
+  static <P extends Part> P withActivation(P m, String name) {
     Activation chosen = Activation.of(name);
     return Surgery.replace(m, (path, part) -> part instanceof Activation ? chosen : part);
   }

@@ -5,17 +5,26 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import tacet.autograd.Parameter;
+import tacet.deft.Dataset;
+import tacet.deft.task.Example;
 import tacet.tensor.Tensor;
+import tacet.transformer.ImageModel;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
+import tacet.transformer.WarmUp;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.OnnxWeights;
+import tacet.transformer.checkpoint.Weights;
+import tacet.transformer.image.ImagePreprocessor;
+import tacet.transformer.image.RgbImage;
 import tacet.transformer.model.TextModels;
+import tacet.transformer.model.Vit;
 import tacet.transformer.text.Tokenizer;
 
 /** A pre-trained model by name: a Hugging Face directory, or minilm. */
@@ -36,20 +45,41 @@ final class ModelSource implements AutoCloseable {
        "pad_token_id": 0}
       """;
 
+  private static final List<String> TOKENIZER_FILES =
+      List.of(
+          "tokenizer.json",
+          "vocab.txt",
+          "vocab.json",
+          "merges.txt",
+          "tokenizer_config.json",
+          "special_tokens_map.json");
+
   private final String name;
   private final Checkpoint checkpoint;
+  private final WarmUp warmUp; // until the model is there
 
-  private ModelSource(String name, Checkpoint checkpoint) {
+  private ModelSource(String name, Checkpoint checkpoint, WarmUp warmUp) {
     this.name = name;
     this.checkpoint = checkpoint;
+    this.warmUp = warmUp;
   }
 
   static ModelSource open(String model) throws IOException {
+    WarmUp warmUp = WarmUp.start();
+    try {
+      return open(model, warmUp);
+    } catch (IOException | RuntimeException e) {
+      warmUp.close();
+      throw e;
+    }
+  }
+
+  private static ModelSource open(String model, WarmUp warmUp) throws IOException {
     if (model.equals(MINILM)) {
       try (InputStream in = resource(ONNX)) {
         Map<String, Tensor> tensors = OnnxWeights.read(in, ONNX);
         Json config = Json.parse(MINILM_CONFIG, "minilm's config.json");
-        return new ModelSource(MINILM, Checkpoint.of(MINILM, config, tensors));
+        return new ModelSource(MINILM, Checkpoint.of(MINILM, config, tensors), warmUp);
       }
     }
     Path dir = Path.of(model);
@@ -57,7 +87,7 @@ final class ModelSource implements AutoCloseable {
       throw new UserException(
           "--model " + model + ": no such directory; name a Hugging Face directory, or minilm");
     }
-    return new ModelSource(model, Checkpoint.open(dir));
+    return new ModelSource(model, Checkpoint.open(dir), warmUp);
   }
 
   private static InputStream resource(String file) throws IOException {
@@ -88,7 +118,36 @@ final class ModelSource implements AutoCloseable {
     return Tokenizer.open(Path.of(name));
   }
 
-  boolean hasHead() {
+  /** Examples as the model reads them: cut to what it can see, filled with its padding token. */
+  Dataset dataset(List<Example> examples, int maxLength) throws IOException {
+    Tokenizer tokenizer = tokenizer();
+    Integer pad = tokenizer.padId();
+    int padId = checkpoint.config().intOr("pad_token_id", pad == null ? 0 : pad);
+    int longest = Math.min(maxLength, TextModels.longest(checkpoint.config()));
+    return Dataset.of(examples, tokenizer, longest, padId);
+  }
+
+  private String type() throws IOException {
+    return checkpoint.config().get("model_type").asString();
+  }
+
+  boolean isImageModel() throws IOException {
+    return type().equals("vit");
+  }
+
+  /** Whether the model tells first and second texts apart. */
+  boolean hasTokenTypes() throws IOException {
+    return type().equals("bert") || type().equals("roberta");
+  }
+
+  TextModels.Head head() throws IOException {
+    if (isImageModel()) {
+      return hasClassifier() ? TextModels.Head.CLASSIFIER : TextModels.Head.NONE;
+    }
+    return TextModels.head(checkpoint);
+  }
+
+  boolean hasClassifier() {
     return TextModels.hasClassifier(checkpoint);
   }
 
@@ -96,22 +155,82 @@ final class ModelSource implements AutoCloseable {
     return TextModels.labels(checkpoint);
   }
 
+  /** What the labels are, if the configuration says; else null. */
+  String problemType() throws IOException {
+    return checkpoint.config().stringOr("problem_type", null);
+  }
+
+  /** The model with the head that the checkpoint has. */
+  TextModel model() throws IOException {
+    TextModel model = TextModels.open(checkpoint);
+    warmUp.close();
+    return model;
+  }
+
+  /** The model without a head. */
   TextModel encoder() throws IOException {
-    return TextModels.encoder(checkpoint);
+    TextModel model = TextModels.encoder(checkpoint);
+    warmUp.close();
+    return model;
+  }
+
+  /** The layers that usually get LoRA: those of queries and values, as in peft. */
+  List<String> loraTargets() throws IOException {
+    return switch (type()) {
+      case "gpt2" -> List.of("c_attn");
+      case "opt" -> List.of("q_proj", "v_proj");
+      default -> List.of("query", "value");
+    };
+  }
+
+  /** The image model with the head that the checkpoint has. */
+  ImageModel imageModel() throws IOException {
+    ImageModel model = Vit.open(checkpoint);
+    warmUp.close();
+    return model;
+  }
+
+  /** Images as the model's preprocessor_config.json wants them, or as most ViTs do. */
+  Tensor pixels(List<Path> files) throws IOException {
+    Path config = Path.of(name).resolve("preprocessor_config.json");
+    Vit.Config vit = Vit.Config.of(checkpoint.config());
+    ImagePreprocessor preprocessor =
+        Files.exists(config)
+            ? ImagePreprocessor.of(Json.read(config))
+            : ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
+    List<RgbImage> images = new ArrayList<>();
+    for (Path file : files) {
+      images.add(ImageFile.read(file));
+    }
+    return preprocessor.pixels(images);
+  }
+
+  /** Tokens of an image: its patches and one. */
+  int imageTokens() throws IOException {
+    return Vit.Config.of(checkpoint.config()).patches() + 1;
   }
 
   TextModels.Classifier classifier(int labels, long seed) throws IOException {
-    return TextModels.classifier(checkpoint, labels, seed);
+    TextModels.Classifier model = TextModels.classifier(checkpoint, labels, seed);
+    warmUp.close();
+    return model;
   }
 
-  /** Parameters by the names that the model's file has for them. */
-  Map<String, Parameter> fileNames(Map<String, Parameter> parameters) {
+  /**
+   * Parameters by the names that the model's file has for them; those of a ViT by the names that they
+   * have in transformers 5 too, which are not those of files.
+   */
+  Map<String, Parameter> fileNames(Map<String, Parameter> parameters) throws IOException {
     Map<String, Parameter> named = new LinkedHashMap<>();
+    Weights weights = checkpoint.weights();
+    boolean image = isImageModel();
     parameters.forEach(
         (path, p) -> {
-          String bare = path.startsWith("bert.") ? path.substring("bert.".length()) : path;
-          boolean useBare = !checkpoint.contains(path) && checkpoint.contains(bare);
-          named.put(useBare ? bare : path, p);
+          String inFile = weights.use(path);
+          named.put(inFile == null ? path : inFile, p);
+          if (image) {
+            named.put(Vit.nameInMemory(path), p);
+          }
         });
     return named;
   }
@@ -119,20 +238,22 @@ final class ModelSource implements AutoCloseable {
   /** Writes a classifier as a Hugging Face directory with this model's configuration. */
   void save(Path dir, TextModel model, int labels, String activation) throws IOException {
     Map<String, Object> config = new LinkedHashMap<>(checkpoint.config().members());
-    config.put("architectures", List.of("BertForSequenceClassification"));
+    config.put("architectures", List.of(TextModels.classifierName(checkpoint.config())));
     Map<String, Object> names = new LinkedHashMap<>();
     for (int i = 0; i < labels; i++) {
       names.put(Integer.toString(i), "LABEL_" + i);
     }
     config.put("id2label", names);
     if (activation != null) {
-      config.put("hidden_act", activation);
+      config.put(
+          config.containsKey("activation_function") ? "activation_function" : "hidden_act",
+          activation);
     }
     Map<String, Tensor> tensors = new LinkedHashMap<>();
     Surgery.parameters(model).forEach((path, p) -> tensors.put(path, p.value()));
     Checkpoint.write(dir, Json.of(config), tensors);
     if (!name.equals(MINILM)) {
-      for (String file : new String[] {"tokenizer.json", "vocab.txt", "tokenizer_config.json"}) {
+      for (String file : TOKENIZER_FILES) {
         Path from = Path.of(name).resolve(file);
         if (Files.exists(from)) {
           Files.copy(from, dir.resolve(file), StandardCopyOption.REPLACE_EXISTING);
@@ -147,6 +268,7 @@ final class ModelSource implements AutoCloseable {
 
   @Override
   public void close() {
+    warmUp.close();
     checkpoint.close();
   }
 }

@@ -67,8 +67,9 @@ final class TrainCommand implements Callable<Integer> {
       names = "--targets",
       split = ",",
       paramLabel = "NAME",
-      description = "Linear layers that get LoRA, by name, or all-linear (query,value).")
-  private List<String> targets = List.of("query", "value");
+      description =
+          "Linear layers that get LoRA, by name, or all-linear (those of queries and values).")
+  private List<String> targets;
 
   @Mixin private DensityOptions density;
 
@@ -113,10 +114,11 @@ final class TrainCommand implements Callable<Integer> {
     Progress progress = common.progress();
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
+      targets = targets == null ? source.loraTargets() : targets;
       List<Example> examples = task.train().read();
       examples = examples.subList(0, Math.min(trainSamples, examples.size()));
-      Dataset train = Dataset.of(examples, source.tokenizer(), data.maxLength());
-      Dataset dev = Dataset.of(task.dev().read(), source.tokenizer(), data.maxLength());
+      Dataset train = source.dataset(examples, data.maxLength());
+      Dataset dev = source.dataset(task.dev().read(), data.maxLength());
       TextModels.Classifier loaded = model.classifier(source, task.outputs(), seed);
       TextModel base = loaded.model();
       Lora lora =
@@ -128,7 +130,7 @@ final class TrainCommand implements Callable<Integer> {
               targets.equals(List.of(Targets.ALL_LINEAR))
                   ? Targets.allLinear()
                   : new Targets(targets, null),
-              modulesToSave(loaded.newModules()));
+              modulesToSave(loaded));
       TextModel trained =
           method == Method.lora
               ? lora.applyTo(base, seed)
@@ -176,9 +178,11 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   /** The head is always trained, and so is everything else that the checkpoint lacks. */
-  static List<String> modulesToSave(List<String> newModules) {
-    List<String> modules = new ArrayList<>(List.of("classifier"));
-    newModules.stream().filter(m -> !m.equals("classifier")).forEach(modules::add);
+  static List<String> modulesToSave(TextModels.Classifier loaded) {
+    List<String> modules = new ArrayList<>(List.of(loaded.head()));
+    loaded.newModules().stream()
+        .filter(m -> !m.equals(loaded.head()) && !m.startsWith(loaded.head() + "."))
+        .forEach(modules::add);
     return modules;
   }
 

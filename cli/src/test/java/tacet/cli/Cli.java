@@ -49,12 +49,18 @@ final class Cli {
     return null;
   }
 
-  /** A Hugging Face directory with an untrained two-layer BERT and a WordPiece tokenizer. */
-  static Path tinyModel(Path dir) throws IOException {
+  /** The lines of a vocab.txt with the words of the task. */
+  static List<String> vocabulary() {
     List<String> words = new ArrayList<>(List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"));
     words.addAll(List.of(POSITIVE));
     words.addAll(List.of(NEGATIVE));
     words.addAll(List.of(NEUTRAL));
+    return words;
+  }
+
+  /** A Hugging Face directory with an untrained two-layer BERT and a WordPiece tokenizer. */
+  static Path tinyModel(Path dir) throws IOException {
+    List<String> words = vocabulary();
     Json config =
         Json.parse(
             """

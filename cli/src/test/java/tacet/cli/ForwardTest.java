@@ -1,6 +1,7 @@
 package tacet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
@@ -8,8 +9,10 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,6 +25,12 @@ import tacet.transformer.checkpoint.SafeTensors;
 class ForwardTest {
   private static final double VALUES = 1e-4;
   private static final double GRADIENTS = 1e-3;
+
+  /**
+   * With ε = 1e-7 the l0 surrogate climbs from 0 to 1 within 1e-3 of zero and turns rounding into
+   * gradients: PyTorch in float32 is 1e-3 away from itself in double there.
+   */
+  private static final double STEEP_GRADIENTS = 5e-3;
 
   /** Below this a gradient is zero up to rounding: that of a key's bias is, by algebra. */
   private static final double NOISE = 1e-6;
@@ -58,6 +67,16 @@ class ForwardTest {
   /** Every expected tensor within tolerance of its largest value; returns how many there were. */
   private static int compare(Path expectedFile, Path foundFile, double gradients)
       throws IOException {
+    return compare(expectedFile, foundFile, gradients, null);
+  }
+
+  /**
+   * Every expected tensor within tolerance of its largest value; returns how many there were.
+   *
+   * @param mask 0 for the tokens whose values [B, S, …] are not compared; null compares all
+   */
+  private static int compare(Path expectedFile, Path foundFile, double gradients, long[] mask)
+      throws IOException {
     int compared = 0;
     try (SafeTensors expected = SafeTensors.open(expectedFile);
         SafeTensors found = SafeTensors.open(foundFile)) {
@@ -68,7 +87,11 @@ class ForwardTest {
         assertThat(f.shape()).as(name).isEqualTo(e.shape());
         double largest = 0;
         double worst = 0;
+        int width = e.shape().last();
         for (int i = 0; i < e.size(); i++) {
+          if (mask != null && e.shape().rank() == 3 && mask[i / width] == 0) {
+            continue;
+          }
           largest = Math.max(largest, Math.abs(e.data()[i]));
           worst = Math.max(worst, Math.abs(e.data()[i] - f.data()[i]));
         }
@@ -88,16 +111,109 @@ class ForwardTest {
     assertThat(compared).isGreaterThan(15);
   }
 
+  /** Names, types, shards and heads as hub checkpoints have them; see make_model_goldens.py. */
   @ParameterizedTest
-  @ValueSource(strings = {"bert-relu", "bert-regression", "deft-bert-tanh"})
+  @ValueSource(
+      strings = {"bert-qa", "roberta-qa", "roberta-multilabel", "gpt2-untied", "vit-images"})
+  void agreesOnOtherHeadsAndFiles(String name) throws Exception {
+    Path dir = golden(name);
+    int compared = compare(dir.resolve("expected.safetensors"), forward(dir), GRADIENTS);
+    assertThat(compared).isGreaterThan(30);
+  }
+
+  /**
+   * What padding before the first token sees is nobody's business: Hugging Face's own attention
+   * functions do not agree on it.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"gpt2-bare", "opt-bf16", "opt-bare-f16"})
+  void agreesOnBatchesPaddedOnTheLeft(String name) throws Exception {
+    Path dir = golden(name);
+    try (SafeTensors inputs = SafeTensors.open(dir.resolve("inputs.safetensors"))) {
+      long[] mask = inputs.readLongs("attention_mask");
+      assertThat(mask).contains(0);
+      int compared = compare(dir.resolve("expected.safetensors"), forward(dir), GRADIENTS, mask);
+      assertThat(compared).isGreaterThan(28);
+    }
+  }
+
+  /** A PNG that shrinks, one that grows, a grey one, and a JPEG. */
+  @Test
+  void imagesArePreprocessedAsInTransformers() throws Exception {
+    Path dir = golden("vit-images");
+    List<String> files =
+        Stream.of("large.png", "small.png", "grey.png", "photo.jpg")
+            .map(f -> dir.resolve(f).toString())
+            .toList();
+    Path out = temp.resolve("out.safetensors");
+    Cli.Result r =
+        Cli.run("forward", "--model", dir, "--images", String.join(",", files), "--output", out);
+    assertThat(r.err()).isEmpty();
+    try (SafeTensors expected = SafeTensors.open(dir.resolve("expected.safetensors"));
+        SafeTensors found = SafeTensors.open(out)) {
+      float[] e = expected.read("logits").toArray();
+      float[] f = found.read("logits").toArray();
+      for (int i = 0; i < e.length; i++) { // JPEG decoders may differ by a grey level
+        assertThat(f[i]).isCloseTo(e[i], within(i < e.length / 4 * 3 ? 1e-4f : 0.05f));
+      }
+    }
+  }
+
+  @Test
+  void inputsThatDoNotSuitTheModelAreRefused() throws Exception {
+    Path vit = golden("vit-images");
+    Path gpt2 = golden("gpt2-untied");
+    Path text = gpt2.resolve("inputs.safetensors");
+    Path types = golden("bert-qa").resolve("inputs.safetensors");
+    Path out = temp.resolve("none.safetensors");
+    Path damaged = temp.resolve("damaged.png");
+    byte[] png = Files.readAllBytes(vit.resolve("large.png"));
+    Files.write(damaged, Arrays.copyOf(png, png.length / 2));
+    Object[][] cases = {
+      {vit, "--inputs", text, "pixel_values"},
+      {gpt2, "--inputs", vit.resolve("inputs.safetensors"), "input_ids"},
+      {gpt2, "--inputs", types, "token_type_ids"},
+      {vit, "--images", vit.resolve("nothing.png"), "nothing.png"},
+      {vit, "--images", damaged, "damaged.png"},
+      {vit, "--images", vit.resolve("config.json"), "not an image"},
+    };
+    for (Object[] c : cases) {
+      Cli.Result r = Cli.run("forward", "--model", c[0], c[1], c[2], "--output", out);
+      assertThat(r.code()).as(r.err()).isEqualTo(1);
+      assertThat(r.err())
+          .startsWith("tacet: ")
+          .hasLineCount(1)
+          .contains(c[3].toString())
+          .doesNotContain("Exception");
+    }
+    assertThat(Files.exists(out)).isFalse();
+    assertThat(Cli.run("forward", "--model", vit, "--output", out).code()).isEqualTo(2);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "bert-relu",
+        "bert-regression",
+        "roberta-gelu",
+        "gpt2-cls",
+        "gpt2-lm",
+        "opt-lm",
+        "opt350-cls",
+        "vit",
+        "deft-bert-tanh",
+        "deft-roberta-l0",
+        "deft-roberta-l0-paper"
+      })
   void agreesWithTheSharedGoldens(String name) throws Exception {
     Path shared = Cli.shared("golden");
     assumeTrue(shared != null, "the shared golden files are not here");
     Path dir = shared.resolve(name);
     Path args = dir.resolve("args.txt");
     Object[] more = Files.exists(args) ? Files.readString(args).strip().split(" ") : new Object[0];
-    int compared = compare(dir.resolve("expected.safetensors"), forward(dir, more), GRADIENTS);
-    assertThat(compared).isGreaterThan(15);
+    double gradients = name.endsWith("-paper") ? STEEP_GRADIENTS : GRADIENTS;
+    int compared = compare(dir.resolve("expected.safetensors"), forward(dir, more), gradients);
+    assertThat(compared).isGreaterThan(25);
   }
 
   @Test

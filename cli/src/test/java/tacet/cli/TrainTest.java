@@ -172,7 +172,7 @@ class TrainTest {
       {"--task", "nothing", "--data", data},
       {"--task", "SST-2"},
       {"--task", "SST-2", "--data", data.resolve("none")},
-      {"--task", "SST-2", "--data", data, "--activation", "swish"},
+      {"--task", "SST-2", "--data", data, "--activation", "mish"},
       {"--task", "SST-2", "--data", data, "--targets", "nothing"},
       {"--task", "SST-2", "--data", data, "--surrogate", "tanh", "--lambda", "-1"},
       {"--task", "SST-2", "--data", data, "--surrogate", "tanh", "--lambda-ramp", "3"},

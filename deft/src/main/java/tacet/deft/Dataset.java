@@ -45,16 +45,25 @@ public record Dataset(List<Item> items, int padId) {
     items = List.copyOf(items);
   }
 
-  /** Tokenises examples, cut to a length with special tokens counted. */
+  /** Tokenises examples, cut to a length with special tokens counted; the tokenizer's padding. */
   public static Dataset of(List<Example> examples, Tokenizer tokenizer, int maxLength) {
+    Integer pad = tokenizer.padId();
+    return of(examples, tokenizer, maxLength, pad == null ? 0 : pad);
+  }
+
+  /**
+   * Tokenises examples, cut to a length with special tokens counted.
+   *
+   * @param padId what fills the end of short sequences: the model's padding token
+   */
+  public static Dataset of(List<Example> examples, Tokenizer tokenizer, int maxLength, int padId) {
     Truncation cut = Truncation.to(maxLength);
     List<Item> items = new ArrayList<>(examples.size());
     for (Example e : examples) {
       Encoding encoding = tokenizer.encode(e.text(), e.pair(), cut);
       items.add(new Item(encoding.ids(), encoding.typeIds(), e.label()));
     }
-    Integer pad = tokenizer.padId();
-    return new Dataset(items, pad == null ? 0 : pad);
+    return new Dataset(items, padId);
   }
 
   /** Number of examples. */
@@ -79,6 +88,32 @@ public record Dataset(List<Item> items, int padId) {
         numbers[i] = order[from + i];
       }
       batches.add(cut(numbers));
+    }
+    return batches;
+  }
+
+  /**
+   * Batches in file order, all padded to one length, as scripts with {@code --pad_to_max_length} cut them.
+   *
+   * @throws IllegalArgumentException if an example is longer than {@code length}
+   */
+  public List<Cut> paddedBatches(int batchSize, int length) {
+    List<Cut> batches = new ArrayList<>();
+    for (int from = 0; from < size(); from += batchSize) {
+      int[] numbers = new int[Math.min(batchSize, size() - from)];
+      for (int i = 0; i < numbers.length; i++) {
+        numbers[i] = from + i;
+        if (items.get(numbers[i]).ids.length > length) {
+          throw new IllegalArgumentException(
+              "example "
+                  + numbers[i]
+                  + " has "
+                  + items.get(numbers[i]).ids.length
+                  + " tokens and cannot be padded to "
+                  + length);
+        }
+      }
+      batches.add(cut(numbers, length));
     }
     return batches;
   }
@@ -123,6 +158,10 @@ public record Dataset(List<Item> items, int padId) {
     for (int n : numbers) {
       length = Math.max(length, items.get(n).ids.length);
     }
+    return cut(numbers, length);
+  }
+
+  private Cut cut(int[] numbers, int length) {
     int[] ids = new int[numbers.length * length];
     int[] types = new int[ids.length];
     int[] mask = new int[ids.length];

@@ -2,6 +2,7 @@ package tacet.deft;
 
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
@@ -56,6 +57,7 @@ public final class EnergyProbe {
   private final Map<String, Embedding> tables = new LinkedHashMap<>();
   private final Map<String, Count> weights = new HashMap<>();
   private final Map<String, Count> inputs = new HashMap<>();
+  private Bert.Positions positions;
   private int heads;
 
   private EnergyProbe() {}
@@ -68,9 +70,18 @@ public final class EnergyProbe {
    */
   public static EnergyEstimate measure(
       Engine engine, TextModel model, Dataset data, EnergyScope scope) {
+    return meter(engine, model, data.sortedBatches(BATCH)).estimate(EnergyMeter.Options.of(scope));
+  }
+
+  /**
+   * A meter that has seen all leaf calls of a model on these batches, to be read in any scope.
+   *
+   * @param model an encoder with merged adapters
+   */
+  public static EnergyMeter meter(Engine engine, TextModel model, List<Dataset.Cut> batches) {
     EnergyProbe probe = new EnergyProbe();
     TextModel probed = Surgery.replace(model, probe::wrap);
-    for (Dataset.Cut cut : data.sortedBatches(BATCH)) {
+    for (Dataset.Cut cut : batches) {
       try (Pass pass = Pass.inference(engine)) {
         probe.begin(cut.batch());
         pass.setObserver((name, value) -> probe.see(cut.batch(), name, value));
@@ -78,7 +89,7 @@ public final class EnergyProbe {
       }
       probe.meter.endBatch();
     }
-    return probe.meter.estimate(EnergyMeter.Options.of(scope));
+    return probe.meter;
   }
 
   private Part wrap(String path, Part part) {
@@ -88,6 +99,9 @@ public final class EnergyProbe {
     }
     if (part instanceof Embedding e) {
       tables.put(path, e);
+    }
+    if (part instanceof Bert.Embeddings e) {
+      positions = e.positions();
     }
     if (part instanceof Bert.SelfAttention a) {
       heads = a.heads();
@@ -103,10 +117,7 @@ public final class EnergyProbe {
           if (path.endsWith("token_type_embeddings")) {
             ids = batch.typeIds();
           } else if (path.endsWith("position_embeddings")) {
-            ids = new int[batch.ids().length];
-            for (int i = 0; i < ids.length; i++) {
-              ids[i] = i % batch.length();
-            }
+            ids = positions.of(batch);
           }
           int d = e.weight().value().shape().last();
           float[] rows = new float[ids.length * d];

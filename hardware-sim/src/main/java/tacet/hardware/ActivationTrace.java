@@ -28,7 +28,9 @@ public final class ActivationTrace {
    * @param seed of the training run
    * @param threshold a neuron fired if |activation| is strictly greater
    * @param neurons columns of every layer, d_ff
-   * @param layers names, in order; a gated MLP has two (activation and product)
+   * @param hidden width of the residual stream: inputs of an MLP's first product, outputs of its second
+   * @param layers names, in order; a gated MLP has two, its activation X and {@code X.product}, which is what enters
+   *     its last product
    */
   public record Header(
       String model,
@@ -37,7 +39,11 @@ public final class ActivationTrace {
       long seed,
       float threshold,
       int neurons,
+      int hidden,
       List<String> layers) {
+
+    /** What the name of a gated MLP's product ends in. */
+    public static final String PRODUCT = ".product";
 
     /** @throws IllegalArgumentException if a text has control characters or a number makes no sense */
     public Header {
@@ -47,10 +53,65 @@ public final class ActivationTrace {
           throw new IllegalArgumentException("control character in trace header: " + text);
         }
       }
-      if (!(threshold >= 0) || neurons < 1) {
+      if (!(threshold >= 0) || neurons < 1 || hidden < 1) {
         throw new IllegalArgumentException(
-            "impossible trace: threshold " + threshold + ", " + neurons + " neurons");
+            "impossible trace: threshold "
+                + threshold
+                + ", "
+                + neurons
+                + " neurons, hidden width "
+                + hidden);
       }
+      for (int l = 0; l < layers.size(); l++) {
+        String name = layers.get(l);
+        if (name.endsWith(PRODUCT) && (l == 0 || !name.equals(layers.get(l - 1) + PRODUCT))) {
+          throw new IllegalArgumentException(
+              "layer " + name + " must follow the activation that it is the product of");
+        }
+      }
+    }
+
+    /** Whether a layer's MLP is gated, so that the next layer holds its product. */
+    public boolean isGated(int layer) {
+      return layer + 1 < layers.size() && layers.get(layer + 1).equals(layers.get(layer) + PRODUCT);
+    }
+
+    /**
+     * The layers' names without the words that all of them begin or end with, but for the last of the former:
+     * {@code layer.0} for {@code bert.encoder.layer.0.intermediate.intermediate_act_fn}.
+     */
+    public List<String> shortLayers() {
+      List<String[]> words =
+          layers.stream().filter(n -> !n.endsWith(PRODUCT)).map(n -> n.split("\\.")).toList();
+      if (words.size() < 2) {
+        return layers;
+      }
+      int shortest = words.stream().mapToInt(w -> w.length).min().orElseThrow();
+      int first = 0;
+      while (first < shortest && same(words, first, true)) {
+        first++;
+      }
+      int last = 0;
+      while (last < shortest - first && same(words, last, false)) {
+        last++;
+      }
+      int from = Math.max(0, first - 1);
+      int behind = last;
+      return layers.stream().map(n -> shortened(n, from, behind)).toList();
+    }
+
+    private static boolean same(List<String[]> words, int i, boolean fromStart) {
+      String[] w0 = words.get(0);
+      String expected = w0[fromStart ? i : w0.length - 1 - i];
+      return words.stream().allMatch(w -> w[fromStart ? i : w.length - 1 - i].equals(expected));
+    }
+
+    private static String shortened(String name, int from, int behind) {
+      boolean product = name.endsWith(PRODUCT);
+      String bare = product ? name.substring(0, name.length() - PRODUCT.length()) : name;
+      String[] words = bare.split("\\.");
+      String kept = String.join(".", Arrays.copyOfRange(words, from, words.length - behind));
+      return product ? kept + PRODUCT : kept;
     }
   }
 
@@ -128,20 +189,7 @@ public final class ActivationTrace {
    * @param group tokens per group, at least 1
    */
   public double unionDensity(int layer, int group) {
-    BitMatrix bits = layers[layer];
-    long fired = 0;
-    int groups = 0;
-    for (int start = 0; start < bits.rows(); start += group, groups++) {
-      int end = Math.min(bits.rows(), start + group);
-      for (int w = 0; w < bits.wordsPerRow(); w++) {
-        long union = 0;
-        for (int t = start; t < end; t++) {
-          union |= bits.word(t, w);
-        }
-        fired += Long.bitCount(union);
-      }
-    }
-    return groups == 0 ? 1 : fired / ((double) groups * header.neurons());
+    return layers[layer].unionDensity(group);
   }
 
   /** The same trace without the rows of padding tokens. */

@@ -56,6 +56,28 @@ public final class BitMatrix {
     return m;
   }
 
+  /**
+   * Mean share of columns that are set in at least one row of a group. Groups are consecutive rows; the last may be
+   * smaller. 1 for a matrix without rows.
+   *
+   * @param group rows per group, at least 1
+   */
+  public double unionDensity(int group) {
+    long set = 0;
+    int groups = 0;
+    for (int start = 0; start < rows; start += group, groups++) {
+      int end = Math.min(rows, start + group);
+      for (int w = 0; w < stride; w++) {
+        long union = 0;
+        for (int r = start; r < end; r++) {
+          union |= words[r * stride + w];
+        }
+        set += Long.bitCount(union);
+      }
+    }
+    return groups == 0 ? 1 : set / ((double) groups * columns);
+  }
+
   /** Independent bits, each set with probability {@code density}. */
   public static BitMatrix random(int rows, int columns, double density, RandomGenerator random) {
     BitMatrix m = new BitMatrix(rows, columns);

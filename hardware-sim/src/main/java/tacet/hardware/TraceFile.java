@@ -35,6 +35,7 @@ import java.util.zip.Inflater;
  * seed=42
  * threshold=0x0.0p0
  * neurons=1536
+ * hidden=384
  * layer=encoder.layer.0        one line per layer
  * recorded=25 25 31            rows of each sequence
  * valid=20 25 29               of these, not padding
@@ -100,6 +101,7 @@ final class TraceFile {
     text.append("seed=").append(h.seed()).append('\n');
     text.append("threshold=").append(Float.toHexString(h.threshold())).append('\n');
     text.append("neurons=").append(h.neurons()).append('\n');
+    text.append("hidden=").append(h.hidden()).append('\n');
     h.layers().forEach(name -> text.append("layer=").append(name).append('\n'));
     StringJoiner recorded = new StringJoiner(" ", "recorded=", "\n");
     StringJoiner valid = new StringJoiner(" ", "valid=", "\n");
@@ -177,6 +179,7 @@ final class TraceFile {
       long seed = number("seed", value("seed"), Long.MIN_VALUE, Long.MAX_VALUE);
       float threshold = threshold(value("threshold"));
       int neurons = (int) number("neurons", value("neurons"), 1, 1 << 24);
+      int hidden = (int) number("hidden", value("hidden"), 1, 1 << 24);
       List<String> layers = new ArrayList<>();
       pending = readLine();
       while (pending.startsWith("layer=")) {
@@ -192,7 +195,9 @@ final class TraceFile {
       }
       ActivationTrace.Header header;
       try {
-        header = new ActivationTrace.Header(model, task, method, seed, threshold, neurons, layers);
+        header =
+            new ActivationTrace.Header(
+                model, task, method, seed, threshold, neurons, hidden, layers);
       } catch (IllegalArgumentException e) {
         throw bad(e.getMessage());
       }

@@ -21,7 +21,8 @@ class ActivationTraceTest {
   @TempDir Path folder;
 
   private static ActivationTrace.Header header(int neurons, String... layers) {
-    return new ActivationTrace.Header("tiny", "sst2", "deft-lora", 7, 0, neurons, List.of(layers));
+    return new ActivationTrace.Header(
+        "tiny", "sst2", "deft-lora", 7, 0, neurons, 16, List.of(layers));
   }
 
   /** Three sequences in two batches, two layers of {@code neurons} neurons. */
@@ -130,12 +131,13 @@ class ActivationTraceTest {
     assertLine(start + "seed=one\n", 5, "seed must be an integer");
     assertLine(start + "seed=1\nthreshold=x\n", 6, "threshold must be a number");
     assertLine(start + "seed=1\nthreshold=0\nneurons=0\n", 7, "neurons must be");
-    String layer = start + "seed=1\nthreshold=0\nneurons=4\nlayer=a\n";
-    assertLine(layer + "recorded=1 2\nvalid=1\n", 10, "1 valid lengths for 2 sequences");
-    assertLine(layer + "recorded=1\nvalid=2\n", 10, "2 valid of 1");
-    assertLine(layer + "recorded=1 -1\n", 9, "recorded must be");
-    assertLine(layer + "recorded=1\nvalid=1\ncrc=00000000\n", 11, "header damaged");
-    assertLine(layer, 9, "ends early");
+    assertLine(start + "seed=1\nthreshold=0\nneurons=4\nhidden=x\n", 8, "hidden must be");
+    String layer = start + "seed=1\nthreshold=0\nneurons=4\nhidden=2\nlayer=a\n";
+    assertLine(layer + "recorded=1 2\nvalid=1\n", 11, "1 valid lengths for 2 sequences");
+    assertLine(layer + "recorded=1\nvalid=2\n", 11, "2 valid of 1");
+    assertLine(layer + "recorded=1 -1\n", 10, "recorded must be");
+    assertLine(layer + "recorded=1\nvalid=1\ncrc=00000000\n", 12, "header damaged");
+    assertLine(layer, 10, "ends early");
   }
 
   private void assertLine(String text, int line, String problem) throws IOException {
@@ -151,7 +153,8 @@ class ActivationTraceTest {
   void refusesAHeaderThatPromisesTooMuch() throws IOException {
     Path file = folder.resolve("huge");
     String text =
-        "TACET-TRACE 1\nmodel=m\ntask=t\nmethod=x\nseed=1\nthreshold=0\nneurons=4096\nlayer=a\n"
+        "TACET-TRACE 1\nmodel=m\ntask=t\nmethod=x\nseed=1\nthreshold=0\nneurons=4096\nhidden=8\n"
+            + "layer=a\n"
             + "recorded=2000000000\nvalid=1\n";
     var crc = new CRC32();
     crc.update(text.getBytes(StandardCharsets.UTF_8));
@@ -159,6 +162,19 @@ class ActivationTraceTest {
     assertThatThrownBy(() -> ActivationTrace.read(file))
         .isInstanceOf(FormatException.class)
         .hasMessageContaining("truncated");
+  }
+
+  @Test
+  void namesAreShortenedToWhatTellsThemApart() {
+    assertThat(header(2, "e.layer.0.mlp.act", "e.layer.11.mlp.act").shortLayers())
+        .containsExactly("layer.0", "layer.11");
+    assertThat(header(2, "b.0.act", "b.0.act.product", "b.1.act", "b.1.act.product").shortLayers())
+        .containsExactly("b.0", "b.0.product", "b.1", "b.1.product");
+    assertThat(header(2, "x.y", "x.z.y").shortLayers()).containsExactly("x", "x.z");
+    assertThat(header(2, "a", "b").shortLayers()).containsExactly("a", "b");
+    assertThat(header(2, "only.one").shortLayers()).containsExactly("only.one");
+    assertThat(header(2, "b.0.act", "b.0.act.product", "b.1.act").isGated(0)).isTrue();
+    assertThat(header(2, "b.0.act", "b.0.act.product", "b.1.act").isGated(1)).isFalse();
   }
 
   @Test
@@ -176,32 +192,7 @@ class ActivationTraceTest {
     recorder.record(1, new float[] {0, 1}, 0);
     assertThatThrownBy(() -> recorder.batch(1, 2)).hasMessageContaining("2 valid tokens of 1");
     assertThat(recorder.finish().density()).isEqualTo(.25);
+    assertThatThrownBy(() -> header(2, "a", "b.product")).hasMessageContaining("must follow");
     assertThatThrownBy(() -> header(2, "a\nb")).hasMessageContaining("control character");
-  }
-
-  /** The bar is several million neurons per second; this asks for twenty, warm-up and file included. */
-  @Test
-  void recordsAndWritesFast() throws IOException {
-    int neurons = 1536;
-    int sequences = 32;
-    int tokens = 25;
-    SplittableRandom random = new SplittableRandom(1);
-    float[] x = new float[sequences * tokens * neurons];
-    for (int i = 0; i < x.length; i++) {
-      x[i] = random.nextInt(5) == 0 ? 1 : 0;
-    }
-    int[] valid = new int[sequences];
-    Arrays.fill(valid, tokens);
-    long start = System.nanoTime();
-    var recorder = new ActivationTrace.Recorder(header(neurons, "a", "b"), true);
-    int batches = 20;
-    for (int b = 0; b < batches; b++) {
-      recorder.batch(tokens, valid);
-      recorder.record(0, x, 0);
-      recorder.record(1, x, 0);
-    }
-    recorder.finish().write(folder.resolve("fast"));
-    double seconds = (System.nanoTime() - start) * 1e-9;
-    assertThat(2.0 * batches * x.length / seconds).as("neurons per second").isGreaterThan(20e6);
   }
 }

@@ -11,6 +11,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import tacet.autograd.Parameter;
 import tacet.tensor.Tensor;
+import tacet.transformer.Conv1D;
 import tacet.transformer.Part;
 import tacet.transformer.Surgery;
 import tacet.transformer.checkpoint.AtomicFile;
@@ -65,16 +66,21 @@ public final class AdapterFile {
     Map<String, Tensor> tensors = new LinkedHashMap<>();
     parameters(model, lora).forEach((name, p) -> tensors.put(name, p.value()));
     SafeTensors.write(dir.resolve(WEIGHTS), tensors);
-    AtomicFile.write(dir.resolve(CONFIG), Json.of(config(lora, taskType, baseModel)).pretty());
+    AtomicFile.write(
+        dir.resolve(CONFIG), Json.of(config(model, lora, taskType, baseModel)).pretty());
   }
 
-  private static Map<String, Object> config(Lora lora, String taskType, String baseModel) {
+  private static Map<String, Object> config(
+      Part model, Lora lora, String taskType, String baseModel) {
+    boolean transposed = // what peft has to be told, and Tacet sees
+        Surgery.parts(model).values().stream()
+            .anyMatch(p -> p instanceof LoraLinear l && l.base() instanceof Conv1D);
     Map<String, Object> c = new TreeMap<>();
     c.put("alpha_pattern", Map.of());
     c.put("auto_mapping", null);
     c.put("base_model_name_or_path", baseModel);
     c.put("bias", "none");
-    c.put("fan_in_fan_out", false);
+    c.put("fan_in_fan_out", transposed);
     c.put("inference_mode", true);
     c.put("init_lora_weights", true);
     c.put("layers_pattern", null);
@@ -123,11 +129,11 @@ public final class AdapterFile {
     P adapted =
         lora.install(
             model,
-            (path, linear) -> {
+            (path, layer) -> {
               Tensor a = take(path + ".lora_A.weight", tensors, unused, problems);
               Tensor b = take(path + ".lora_B.weight", tensors, unused, problems);
-              check(path + ".lora_A", a, lora.r(), linear.in(), problems);
-              check(path + ".lora_B", b, linear.out(), lora.r(), problems);
+              check(path + ".lora_A", a, lora.r(), layer.in(), problems);
+              check(path + ".lora_B", b, layer.out(), lora.r(), problems);
               return new Tensor[] {a, b};
             });
     P complete =
@@ -189,8 +195,7 @@ public final class AdapterFile {
             "use_qalora",
             "layer_replication",
             "target_parameters",
-            "trainable_token_indices",
-            "fan_in_fan_out")) {
+            "trainable_token_indices")) {
       if (c.has(feature)
           && !(c.get(feature).isBoolean() && !c.get(feature).asBoolean())
           && !(c.get(feature).isArray() && c.get(feature).elements().isEmpty())) {

@@ -7,8 +7,8 @@ import tacet.autograd.Parameter;
 import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
-import tacet.transformer.Linear;
 import tacet.transformer.Part;
+import tacet.transformer.Projection;
 import tacet.transformer.Surgery;
 
 /**
@@ -64,11 +64,11 @@ public record Lora(
   public <P extends Part> P applyTo(P model, long seed) {
     return install(
         model,
-        (path, linear) -> {
+        (path, layer) -> {
           Tensor a =
               RandomStream.of(seed, "lora " + path, 0)
-                  .uniform(Shape.of(r, linear.in()), 1 / Math.sqrt(linear.in()));
-          return new Tensor[] {a, Tensor.zeros(linear.out(), r)};
+                  .uniform(Shape.of(r, layer.in()), 1 / Math.sqrt(layer.in()));
+          return new Tensor[] {a, Tensor.zeros(layer.out(), r)};
         });
   }
 
@@ -76,7 +76,7 @@ public record Lora(
   @FunctionalInterface
   interface Factors {
     /** {A [r, in], B [out, r]}. */
-    Tensor[] of(String path, Linear linear);
+    Tensor[] of(String path, Projection layer);
   }
 
   <P extends Part> P install(P model, Factors factors) {
@@ -97,13 +97,13 @@ public record Lora(
         Surgery.replace(
             frozen,
             (path, part) -> {
-              if (!(part instanceof Linear linear) || saved(path) || !targets.matches(path)) {
+              if (!(part instanceof Projection layer) || saved(path) || !targets.matches(path)) {
                 return part;
               }
               adapted.add(path);
-              Tensor[] f = factors.of(path, linear);
+              Tensor[] f = factors.of(path, layer);
               return new LoraLinear(
-                  linear, Parameter.trainable(f[0]), Parameter.trainable(f[1]), scaling(), dropout);
+                  layer, Parameter.trainable(f[0]), Parameter.trainable(f[1]), scaling(), dropout);
             });
     if (adapted.isEmpty()) {
       throw new IllegalArgumentException(
@@ -117,7 +117,7 @@ public record Lora(
 
   private static List<String> linearNames(Part model) {
     return Surgery.parts(model).entrySet().stream()
-        .filter(e -> e.getValue() instanceof Linear)
+        .filter(e -> e.getValue() instanceof Projection)
         .map(Map.Entry::getKey)
         .map(p -> p.replaceAll("\\.\\d+\\.", ".*."))
         .distinct()

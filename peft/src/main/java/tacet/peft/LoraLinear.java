@@ -6,7 +6,7 @@ import tacet.autograd.Pass;
 import tacet.autograd.Var;
 import tacet.tensor.Tensor;
 import tacet.transformer.Layer;
-import tacet.transformer.Linear;
+import tacet.transformer.Projection;
 import tacet.transformer.Surgery;
 
 /**
@@ -19,7 +19,7 @@ import tacet.transformer.Surgery;
  * @param scaling α/r, or α/√r (rank-stabilised)
  * @param dropout on the input of A, in training
  */
-public record LoraLinear(Linear base, Parameter a, Parameter b, float scaling, double dropout)
+public record LoraLinear(Projection base, Parameter a, Parameter b, float scaling, double dropout)
     implements Layer {
   @Override
   public Var forward(Pass pass, Var x) {
@@ -28,21 +28,21 @@ public record LoraLinear(Linear base, Parameter a, Parameter b, float scaling, d
     return Ops.addScaledLinear(pass, y, z, b, scaling);
   }
 
-  /** One linear layer that computes the same at inference: W + scaling · B A. */
-  public Linear merged() {
+  /** One layer that computes the same at inference: W + scaling · B A. */
+  public Projection merged() {
     int out = base.out();
     int in = base.in();
     int r = a.value().shape().dim(0);
-    Tensor w = base.weight().value().copy();
+    Tensor delta = Tensor.zeros(out, in);
     for (int o = 0; o < out; o++) {
       for (int k = 0; k < r; k++) {
         float s = scaling * b.value().data()[o * r + k];
         for (int i = 0; i < in; i++) {
-          w.data()[o * in + i] += s * a.value().data()[k * in + i];
+          delta.data()[o * in + i] += s * a.value().data()[k * in + i];
         }
       }
     }
-    return new Linear(Parameter.frozen(w), base.bias());
+    return base.plus(delta);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package tacet.tensor;
 
+import java.util.concurrent.Executor;
 import tacet.tensor.kernel.BreakEven;
 import tacet.tensor.kernel.Kernels;
 
@@ -37,6 +38,17 @@ public final class Engine implements AutoCloseable {
   /** The best kernels on as many threads as the machine has processors. */
   public static Engine ofAllProcessors() {
     return ofThreads(Runtime.getRuntime().availableProcessors());
+  }
+
+  /**
+   * The best kernels on threads of an application; results have the same bits as on our own. Closing
+   * the engine does not shut the executor down.
+   *
+   * @param threads how many take part in a loop, the caller included
+   * @param executor where the others come from; see {@link Workers#Workers(int, Executor)}
+   */
+  public static Engine of(int threads, Executor executor) {
+    return new Engine(Kernels.best(), new Workers(threads, executor), new Workspace());
   }
 
   /** The numeric kernels. */

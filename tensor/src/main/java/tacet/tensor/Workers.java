@@ -1,5 +1,9 @@
 package tacet.tensor;
 
+import java.util.Objects;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -16,8 +20,8 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p>Which thread runs which chunk is not determined, so a task must compute the same values
  * whatever the split: outputs are divided, never a reduction. Then results have the same bits for
- * any number of threads. Any thread may call {@link #forEach}; a call that finds the pool busy runs
- * on its own thread alone.
+ * any number of threads, and whoever owns them. Any thread may call {@link #forEach}; a call that
+ * finds the pool busy runs on its own thread alone.
  */
 public final class Workers implements AutoCloseable {
   /** The body of a loop. */
@@ -35,9 +39,11 @@ public final class Workers implements AutoCloseable {
   }
 
   private static final int SPINS = 20_000; // about half a millisecond
+  private static final int GUEST_SPINS = 2_000; // less on threads that are not ours
   private static final int CLOSED = 1 << 30;
 
-  private final Thread[] threads;
+  private final Helper[] helpers;
+  private final Executor executor; // null where the threads are our own
   private final ReentrantLock busy = new ReentrantLock();
   private volatile Loop current;
   private volatile boolean closed;
@@ -48,22 +54,40 @@ public final class Workers implements AutoCloseable {
    * @param size number of participants, the caller included; 1 starts no thread
    */
   public Workers(int size) {
+    this(null, size);
+    for (Helper h : helpers) {
+      h.thread = Thread.ofPlatform().daemon().name("tacet-" + h.part).start(h::serve);
+    }
+  }
+
+  /**
+   * Borrows the threads of an application instead of starting any. A loop submits up to {@code size}
+   * − 1 tasks, which take part in the loops of the moment and end some 50 µs after the last. No loop
+   * waits for a task to start: where the executor is busy, refuses, or runs tasks on the calling
+   * thread, the caller does all the work. At most {@code size} − 1 tasks are submitted and not yet
+   * ended at any time, and a task that starts late holds on to nothing.
+   *
+   * @param size number of participants, the caller included
+   * @param executor runs the others; not shut down by {@link #close}
+   */
+  public Workers(int size, Executor executor) {
+    this(Objects.requireNonNull(executor, "executor"), size);
+  }
+
+  private Workers(Executor executor, int size) {
     if (size < 1) {
       throw new IllegalArgumentException("at least one thread is needed, got " + size);
     }
-    threads = new Thread[size - 1];
-    for (int i = 0; i < threads.length; i++) {
-      int part = i + 1;
-      threads[i] = Thread.ofPlatform().daemon().name("tacet-" + part).unstarted(() -> serve(part));
-    }
-    for (Thread t : threads) {
-      t.start();
+    this.executor = executor;
+    helpers = new Helper[size - 1];
+    for (int i = 0; i < helpers.length; i++) {
+      helpers[i] = new Helper(i + 1);
     }
   }
 
   /** Number of participants, the caller included. */
   public int size() {
-    return threads.length + 1;
+    return helpers.length + 1;
   }
 
   /**
@@ -74,7 +98,11 @@ public final class Workers implements AutoCloseable {
     if (count <= 0) {
       return;
     }
-    if (threads.length == 0 || count <= grain || busy.isHeldByCurrentThread() || !busy.tryLock()) {
+    if (helpers.length == 0
+        || count <= grain
+        || closed
+        || busy.isHeldByCurrentThread()
+        || !busy.tryLock()) {
       for (int from = 0; from < count; from += grain) {
         task.run(0, from, Math.min(count, from + grain));
       }
@@ -83,44 +111,97 @@ public final class Workers implements AutoCloseable {
     try {
       Loop loop = new Loop(count, grain, task);
       current = loop;
-      for (Thread t : threads) {
-        LockSupport.unpark(t); // cheap when the thread is not parked
+      try {
+        for (Helper h : helpers) {
+          h.call();
+        }
+        loop.work(0);
+      } finally {
+        loop.finish();
+        current = null;
       }
-      loop.work(0);
-      loop.finish();
-      current = null;
       loop.rethrow();
     } finally {
       busy.unlock();
     }
   }
 
-  private void serve(int part) {
-    Loop seen = null;
-    int spins = 0;
-    while (!closed) {
-      Loop loop = current;
-      if (loop != null && loop != seen) {
-        seen = loop;
-        spins = 0;
-        loop.join(part);
-      } else if (++spins < SPINS) {
-        Thread.onSpinWait();
-      } else {
-        LockSupport.park(this);
-        spins = 0;
+  /** A participant other than the caller: a thread of ours, or a task on the executor. */
+  private final class Helper implements Runnable {
+    private final int part;
+    private final AtomicBoolean submitted = new AtomicBoolean(); // and not yet ended
+    private Thread thread;
+    private Loop seen;
+
+    Helper(int part) {
+      this.part = part;
+    }
+
+    /** Says that there is a loop. */
+    void call() {
+      if (executor == null) {
+        LockSupport.unpark(thread); // cheap when the thread is not parked
+      } else if (submitted.compareAndSet(false, true)) {
+        try {
+          executor.execute(this);
+        } catch (RejectedExecutionException e) {
+          submitted.set(false);
+        }
+      }
+    }
+
+    /** The life of a thread of ours: spin, then park. */
+    void serve() {
+      while (!closed) {
+        takePart(SPINS);
+        if (!closed) {
+          LockSupport.park(Workers.this);
+        }
+      }
+    }
+
+    /** A task on the executor. */
+    @Override
+    public void run() {
+      if (busy.isHeldByCurrentThread()) { // the executor has no thread to spare
+        submitted.set(false);
+        return;
+      }
+      Loop missed;
+      do {
+        takePart(GUEST_SPINS);
+        Loop last = seen;
+        submitted.set(false);
+        missed = current == last ? null : current; // began while this was still submitted
+      } while (missed != null && !closed && submitted.compareAndSet(false, true));
+    }
+
+    /** Takes part in loops until none came for a number of spins. */
+    private void takePart(int spins) {
+      for (int i = 0; i < spins && !closed; i++) {
+        Loop loop = current;
+        if (loop != null && loop != seen) {
+          seen = loop;
+          loop.join(part);
+          i = 0;
+        } else {
+          Thread.onSpinWait();
+        }
       }
     }
   }
 
-  /** Ends the threads; loops that are running finish first. */
+  /**
+   * Ends the threads; a loop that is running finishes first. Loops that begin later run on their
+   * caller's thread.
+   */
   @Override
   public void close() {
     busy.lock();
     try {
       closed = true;
-      for (Thread t : threads) {
-        LockSupport.unpark(t);
+      for (Helper h : helpers) {
+        LockSupport.unpark(h.thread); // does nothing for null
       }
     } finally {
       busy.unlock();
@@ -131,7 +212,7 @@ public final class Workers implements AutoCloseable {
   private static final class Loop {
     private final int count;
     private final int grain;
-    private final Task task;
+    private Task task;
     private final AtomicInteger next = new AtomicInteger();
     private final AtomicInteger active = new AtomicInteger();
     private volatile Throwable error;
@@ -177,6 +258,7 @@ public final class Workers implements AutoCloseable {
       while (active.get() != CLOSED) {
         Thread.onSpinWait();
       }
+      task = null; // what it refers to must not live as long as an idle thread remembers the loop
     }
 
     void rethrow() {

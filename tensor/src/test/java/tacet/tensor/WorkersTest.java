@@ -3,6 +3,16 @@ package tacet.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.ref.WeakReference;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
@@ -84,5 +94,189 @@ class WorkersTest {
   @Test
   void refusesNoThreads() {
     assertThatThrownBy(() -> new Workers(0)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  // ------------------------------------------------------------------ other people's threads
+
+  private static final int CHUNKS = 64;
+
+  /** Runs loops whose chunks need a moment, so that others have time to take part. */
+  private static Set<Thread> participants(Workers w, int loops) {
+    Set<Thread> threads = ConcurrentHashMap.newKeySet();
+    for (int i = 0; i < loops; i++) {
+      AtomicIntegerArray seen = new AtomicIntegerArray(CHUNKS);
+      AtomicIntegerArray inside = new AtomicIntegerArray(w.size());
+      w.forEach(
+          CHUNKS,
+          1,
+          (part, from, to) -> {
+            assertThat(inside.incrementAndGet(part)).isEqualTo(1); // a part is one thread's
+            threads.add(Thread.currentThread());
+            seen.incrementAndGet(from);
+            Thread.yield();
+            inside.decrementAndGet(part);
+          });
+      for (int c = 0; c < CHUNKS; c++) {
+        assertThat(seen.get(c)).isEqualTo(1);
+      }
+    }
+    return threads;
+  }
+
+  @Test
+  void anExecutorLendsItsThreads() throws InterruptedException {
+    ExecutorService executor = Executors.newFixedThreadPool(3);
+    try (Workers w = new Workers(4, executor)) {
+      Set<Thread> threads = participants(w, 200);
+      while (threads.size() < 2) { // the machine may be busy: go on until one came
+        threads = participants(w, 50);
+      }
+      assertThat(threads).hasSizeLessThanOrEqualTo(4).contains(Thread.currentThread());
+    }
+    assertThat(executor.isShutdown()).isFalse();
+    executor.shutdown();
+    assertThat(executor.awaitTermination(60, TimeUnit.SECONDS)).isTrue(); // no task stays
+  }
+
+  @Test
+  void anExecutorOfVirtualThreadsServesManyCallers() throws InterruptedException {
+    try (ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
+        Workers w = new Workers(3, executor)) {
+      Thread[] callers = new Thread[3];
+      AtomicInteger done = new AtomicInteger();
+      for (int i = 0; i < callers.length; i++) {
+        callers[i] =
+            Thread.ofVirtual()
+                .start(
+                    () -> {
+                      participants(w, 100);
+                      done.incrementAndGet();
+                    });
+      }
+      for (Thread t : callers) {
+        t.join();
+      }
+      assertThat(done).hasValue(callers.length);
+    }
+  }
+
+  @Test
+  void anExecutorThatNeverRunsItsTasksBlocksNothingAndGetsNoMore() {
+    List<Runnable> queue = new ArrayList<>();
+    Workers w = new Workers(3, queue::add);
+    assertThat(participants(w, 100)).containsExactly(Thread.currentThread());
+    assertThat(queue).hasSize(2);
+    w.close();
+    for (Runnable late : queue) {
+      late.run(); // finds nothing to do
+    }
+  }
+
+  @Test
+  void aTaskThatStartsLateTakesPartInLaterLoops() {
+    List<Runnable> queue = new ArrayList<>();
+    try (Workers w = new Workers(2, queue::add)) {
+      participants(w, 3);
+      queue.remove(0).run(); // lingers, finds no loop, ends
+      participants(w, 3);
+      assertThat(queue).hasSize(1); // asked for again
+    }
+  }
+
+  @Test
+  void aQueuedTaskHoldsNothing() throws InterruptedException {
+    List<Runnable> queue = new ArrayList<>();
+    try (Workers w = new Workers(2, queue::add)) {
+      WeakReference<Object> gone = loopOver(w);
+      for (int i = 0; i < 200 && gone.get() != null; i++) {
+        System.gc();
+        Thread.sleep(10);
+      }
+      assertThat(gone.get()).isNull();
+      assertThat(queue).hasSize(1);
+    }
+  }
+
+  private static WeakReference<Object> loopOver(Workers w) {
+    AtomicInteger captured = new AtomicInteger();
+    w.forEach(4, 1, (part, from, to) -> captured.addAndGet(to - from));
+    assertThat(captured).hasValue(4);
+    return new WeakReference<>(captured);
+  }
+
+  @Test
+  void anExecutorMayRefuseOrRunTasksOnTheCaller() {
+    Executor refuses =
+        r -> {
+          throw new RejectedExecutionException();
+        };
+    for (Executor executor : List.<Executor>of(refuses, Runnable::run)) {
+      try (Workers w = new Workers(4, executor)) {
+        assertThat(participants(w, 20)).containsExactly(Thread.currentThread());
+      }
+    }
+  }
+
+  @Test
+  void errorsOnBorrowedThreadsReachTheCaller() {
+    try (ExecutorService executor = Executors.newFixedThreadPool(2);
+        Workers w = new Workers(3, executor)) {
+      for (int round = 0; round < 20; round++) {
+        assertThatThrownBy(
+                () ->
+                    w.forEach(
+                        100,
+                        1,
+                        (part, from, to) -> {
+                          if (from >= 20) {
+                            throw new IllegalStateException("no");
+                          }
+                        }))
+            .hasMessage("no");
+        participants(w, 1);
+      }
+    }
+  }
+
+  @Test
+  void aClosedPoolGoesOnAlone() {
+    Workers w = new Workers(3);
+    w.close();
+    assertThat(participants(w, 3)).containsExactly(Thread.currentThread());
+  }
+
+  // ------------------------------------------------------------------ idleness
+
+  private static Thread[] ours() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(t -> t.getName().startsWith("tacet-"))
+        .toArray(Thread[]::new);
+  }
+
+  @Test
+  void idleThreadsPark() throws InterruptedException {
+    try (Workers w = new Workers(3)) {
+      for (int round = 0; round < 3; round++) {
+        participants(w, 5);
+        assertThat(ours()).hasSizeGreaterThanOrEqualTo(2);
+        for (Thread t : ours()) {
+          while (t.getState() != Thread.State.WAITING && t.isAlive()) {
+            Thread.sleep(1); // the build's time limit is the only one
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void closedThreadsEnd() throws InterruptedException {
+    Thread[] threads;
+    try (Workers w = new Workers(4)) {
+      participants(w, 2);
+      threads = ours();
+    }
+    for (Thread t : threads) {
+      t.join();
+    }
   }
 }

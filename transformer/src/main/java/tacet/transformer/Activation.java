@@ -16,21 +16,27 @@ public record Activation(Kind kind) implements Layer {
     /** max(x, 0): exact zeros, which cost nothing. */
     RELU,
     /** x Φ(x), with erf. */
-    GELU
+    GELU,
+    /** The GELU with tanh in the place of erf. */
+    GELU_NEW,
+    /** x σ(x). */
+    SILU
   }
 
   /**
-   * The activation of a configuration's {@code hidden_act}.
+   * The activation of a configuration's {@code hidden_act} or {@code activation_function}.
    *
-   * @throws IllegalArgumentException if it is not one of relu and gelu
+   * @throws IllegalArgumentException if the name is not known
    */
   public static Activation of(String name) {
     return switch (name) {
       case "relu" -> new Activation(Kind.RELU);
-      case "gelu" -> new Activation(Kind.GELU);
+      case "gelu", "gelu_python" -> new Activation(Kind.GELU);
+      case "gelu_new", "gelu_pytorch_tanh", "gelu_fast" -> new Activation(Kind.GELU_NEW);
+      case "silu", "swish" -> new Activation(Kind.SILU);
       default ->
           throw new IllegalArgumentException(
-              "activation \"" + name + "\" is not supported; choose relu or gelu");
+              "activation \"" + name + "\" is not supported; choose relu, gelu, gelu_new or silu");
     };
   }
 
@@ -39,6 +45,8 @@ public record Activation(Kind kind) implements Layer {
     return switch (kind) {
       case RELU -> Ops.relu(pass, x);
       case GELU -> Ops.gelu(pass, x);
+      case GELU_NEW -> Ops.geluTanh(pass, x);
+      case SILU -> Ops.silu(pass, x);
     };
   }
 

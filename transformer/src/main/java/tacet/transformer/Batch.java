@@ -1,9 +1,10 @@
 package tacet.transformer;
 
+import java.util.Arrays;
 import tacet.tensor.Shape;
 
 /**
- * Token sequences of one length, padded at the end.
+ * Token sequences of one length, padded at the end or at the beginning.
  *
  * @param size B, examples
  * @param length S, tokens per example
@@ -33,6 +34,13 @@ public record Batch(int size, int length, int[] ids, int[] typeIds, int[] mask) 
     }
   }
 
+  /** A batch of tokens that have no ids, such as the patches of images; nothing is padding. */
+  public static Batch unpadded(int size, int length) {
+    int[] mask = new int[Math.multiplyExact(size, length)];
+    Arrays.fill(mask, 1);
+    return new Batch(size, length, new int[mask.length], new int[mask.length], mask);
+  }
+
   /** [B, S]. */
   public Shape shape() {
     return Shape.of(size, length);
@@ -51,6 +59,22 @@ public record Batch(int size, int length, int[] ids, int[] typeIds, int[] mask) 
       }
     }
     return bias;
+  }
+
+  /**
+   * The last token of each example: the rightmost one that is neither masked nor the padding token;
+   * the first where there is none.
+   *
+   * @param padId the padding token; a negative number for none
+   */
+  public int[] lastTokens(int padId) {
+    int[] last = new int[size];
+    for (int i = 0; i < ids.length; i++) {
+      if (mask[i] != 0 && ids[i] != padId) {
+        last[i / length] = i % length;
+      }
+    }
+    return last;
   }
 
   /** Number of tokens that are not padding, per example. */

@@ -10,15 +10,22 @@ import tacet.tensor.Shape;
  * A table of vectors.
  *
  * @param weight [V, D]
+ * @param padding a row that looking up gives no gradient, PyTorch's {@code padding_idx}: the vector
+ *     of padding is never learnt; -1 for none
  */
-public record Embedding(Parameter weight) implements Part {
+public record Embedding(Parameter weight, int padding) implements Part {
+  /** A table all of whose rows are learnt. */
+  public Embedding(Parameter weight) {
+    this(weight, -1);
+  }
+
   /** The rows of the given ids: [B, S] → [B, S, D]. */
   public Var forward(Pass pass, int[] ids, Shape shape) {
-    return Ops.embedding(pass, weight, ids, shape);
+    return Ops.embedding(pass, weight, ids, shape, padding);
   }
 
   @Override
   public Embedding rebuild(Surgery s) {
-    return new Embedding(s.parameter("weight", weight));
+    return new Embedding(s.parameter("weight", weight), padding);
   }
 }

@@ -4,6 +4,7 @@ import tacet.autograd.Ops;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
+import tacet.tensor.Tensor;
 
 /**
  * y = x Wᵀ + b.
@@ -11,20 +12,29 @@ import tacet.autograd.Var;
  * @param weight [out, in]
  * @param bias [out], or null
  */
-public record Linear(Parameter weight, Parameter bias) implements Layer {
+public record Linear(Parameter weight, Parameter bias) implements Projection {
   @Override
   public Var forward(Pass pass, Var x) {
     return Ops.linear(pass, x, weight, bias);
   }
 
-  /** Width of the input. */
+  @Override
   public int in() {
-    return weight.value().shape().dim(1);
+    return weight.shape().dim(1);
   }
 
-  /** Width of the output. */
+  @Override
   public int out() {
-    return weight.value().shape().dim(0);
+    return weight.shape().dim(0);
+  }
+
+  @Override
+  public Linear plus(Tensor delta) {
+    Tensor w = weight.value().copy();
+    for (int i = 0; i < w.size(); i++) {
+      w.data()[i] += delta.data()[i];
+    }
+    return new Linear(Parameter.frozen(w), bias);
   }
 
   @Override

@@ -92,7 +92,7 @@ public final class Surgery {
 
   /** Number of values in the given parameters. */
   public static long count(Map<String, Parameter> parameters) {
-    return parameters.values().stream().mapToLong(p -> p.value().size()).sum();
+    return parameters.values().stream().mapToLong(p -> p.shape().size()).sum();
   }
 
   // ------------------------------------------------------------------ what parts call

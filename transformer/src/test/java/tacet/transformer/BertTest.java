@@ -171,7 +171,7 @@ class BertTest {
     for (String[] change :
         new String[][] {
           {"\"bert\"", "\"llama\"", "llama"},
-          {"\"relu\"", "\"swish\"", "swish"},
+          {"\"relu\"", "\"mish\"", "mish"},
           {": 12,", ": 13,", "13"}
         }) {
       Json config;

@@ -39,8 +39,9 @@ public class Attention {
   private float[] q;
   private float[] k;
   private float[] v;
-  private float[] p;
+  private float[] statistics;
   private float[] y;
+  private float[] dOut;
   private float[] dQ;
   private float[] dK;
   private float[] dV;
@@ -55,36 +56,48 @@ public class Attention {
     int n = batch * length * h[0] * h[1];
     kernel =
         new AttentionKernel(
-            batch, length, h[0], h[1], (float) (1 / Math.sqrt(h[1])), null, 0, 0, 1);
+            batch,
+            length,
+            length,
+            h[0],
+            h[1],
+            (float) (1 / Math.sqrt(h[1])),
+            null,
+            false,
+            null,
+            0,
+            0,
+            1);
     q = Samples.uniform(n, 1);
     k = Samples.uniform(n, 2);
     v = Samples.uniform(n, 3);
-    p = new float[batch * h[0] * length * length];
+    statistics = new float[batch * h[0] * length * 2];
     y = new float[n];
+    dOut = Samples.uniform(n, 4);
     dQ = new float[n];
     dK = new float[n];
     dV = new float[n];
-    kernel.forward(s.engine, q, k, v, p, y);
+    kernel.forward(s.engine, q, k, v, statistics, y);
   }
 
-  /** Inference: no probabilities are kept. */
+  /** Inference: nothing is kept for the gradient. */
   @Benchmark
   public float[] inference(KernelState s) {
     kernel.forward(s.engine, q, k, v, null, y);
     return y;
   }
 
-  /** Training: probabilities are kept. */
+  /** Training: two numbers per row are kept. */
   @Benchmark
   public float[] forward(KernelState s) {
-    kernel.forward(s.engine, q, k, v, p, y);
+    kernel.forward(s.engine, q, k, v, statistics, y);
     return y;
   }
 
   /** Gradients by Q, K and V. */
   @Benchmark
   public float[] backward(KernelState s) {
-    kernel.backward(s.engine, y, q, k, v, p, dQ, dK, dV);
+    kernel.backward(s.engine, dOut, q, k, v, y, statistics, dQ, dK, dV, null);
     return dQ;
   }
 }

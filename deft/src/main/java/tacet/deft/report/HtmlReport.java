@@ -21,7 +21,7 @@ public final class HtmlReport {
   private static final int DEFT = 1;
   private static final int MOST_POINTS = 400;
 
-  private static final String PAGE_STYLE =
+  static final String PAGE_STYLE =
       """
       :root { --bg: #f6f5f1; --accent: #0b6fb8; }
       @media (prefers-color-scheme: dark) { :root { --bg: #121519; --accent: #5cb3f2; } }

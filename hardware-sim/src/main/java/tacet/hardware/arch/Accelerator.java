@@ -19,6 +19,9 @@ public sealed interface Accelerator
   /** What surrounds the units. */
   Platform platform();
 
+  /** The same with other surroundings. */
+  Accelerator with(Platform other);
+
   /**
    * Runs one layer.
    *

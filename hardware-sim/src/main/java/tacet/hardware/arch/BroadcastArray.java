@@ -31,6 +31,11 @@ public record BroadcastArray(
   }
 
   @Override
+  public BroadcastArray with(Platform other) {
+    return new BroadcastArray(elements, queue, scan, tokenBlock, pipeline, other);
+  }
+
+  @Override
   public String name() {
     return "broadcast-" + elements + "-queue" + queue;
   }

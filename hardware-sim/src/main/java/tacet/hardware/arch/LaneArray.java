@@ -63,6 +63,11 @@ public record LaneArray(
   }
 
   @Override
+  public LaneArray with(Platform other) {
+    return new LaneArray(lanes, filters, units, sync, zeroBrickBubble, tokenBlock, pipeline, other);
+  }
+
+  @Override
   public String name() {
     String meet =
         (sync.runAhead() ? "ahead" : "sync") + sync.tokens() + (zeroBrickBubble ? "" : "-nobubble");

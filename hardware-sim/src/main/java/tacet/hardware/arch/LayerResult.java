@@ -23,6 +23,7 @@ import java.util.Map;
  * @param accesses operand accesses of the units
  * @param sram words through the SRAM ports
  * @param dram bits from and to DRAM
+ * @param events what is charged besides multiplications and time
  * @param energy picojoule
  * @param gigahertz clock
  */
@@ -44,6 +45,7 @@ public record LayerResult(
     OperandAccesses accesses,
     SramWords sram,
     Dram dram,
+    Events events,
     Energy energy,
     double gigahertz) {
 
@@ -123,6 +125,41 @@ public record LayerResult(
     }
   }
 
+  /**
+   * What a table of energy prices charges for, besides multiplications and cycles.
+   *
+   * @param registerBits accessed in registers and scratch pads
+   * @param activationBits read from the activations' SRAM, with metadata where zeros are skipped
+   * @param weightBits read from the weights' SRAM, with metadata where their zeros are skipped
+   * @param resultBits written to the results' SRAM
+   * @param dramBits through the DRAM channel
+   * @param encoded results that were compressed
+   */
+  public record Events(
+      double registerBits,
+      double activationBits,
+      double weightBits,
+      double resultBits,
+      double dramBits,
+      long encoded) {
+
+    Energy priced(Platform platform, long cycles, Macs macs) {
+      EnergyTable table = platform.energy();
+      Memory memory = platform.memory();
+      int bits = platform.dataBits();
+      return new Energy(
+          macs.issued() * table.mac(bits),
+          macs.gated() * table.gatedMac(bits),
+          table.register(registerBits),
+          table.sram(memory.activationSram(), activationBits)
+              + table.sram(memory.weightSram(), weightBits)
+              + table.sram(memory.outputSram(), resultBits),
+          table.dram(dramBits),
+          encoded * table.encoder(),
+          cycles * table.leakage());
+    }
+  }
+
   /** Picojoule by component. */
   public record Energy(
       double mac,
@@ -137,6 +174,15 @@ public record LayerResult(
     public double sum() {
       return mac + gatedMac + registers + sram + dram + encoder + leakage;
     }
+  }
+
+  /**
+   * The energy of the same run at other prices.
+   *
+   * @param platform what was simulated, with another table
+   */
+  public Energy pricedFor(Platform platform) {
+    return events.priced(platform, cycles, macs);
   }
 
   /** Unit-cycles of one class. */

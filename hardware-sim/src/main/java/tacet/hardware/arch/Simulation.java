@@ -7,7 +7,7 @@ import java.util.Map;
 import tacet.hardware.arch.Engine.Zeros;
 import tacet.hardware.arch.LayerResult.Accesses;
 import tacet.hardware.arch.LayerResult.Dram;
-import tacet.hardware.arch.LayerResult.Energy;
+import tacet.hardware.arch.LayerResult.Events;
 import tacet.hardware.arch.LayerResult.Macs;
 import tacet.hardware.arch.LayerResult.OperandAccesses;
 
@@ -46,6 +46,7 @@ final class Simulation {
     }
     Macs macs = new Macs(tally.issued, tally.gated, layer.macs() - tally.issued - tally.gated);
     OperandAccesses accesses = accesses(engine.zeros(), layer, macs, touched);
+    Events events = events(platform, engine.zeros(), accesses, traffic);
     return new LayerResult(
         layer.name(),
         accelerator.name(),
@@ -64,7 +65,8 @@ final class Simulation {
         accesses,
         traffic.sram,
         new Dram(traffic.activations, traffic.weights, traffic.results, traffic.raw),
-        energy(platform, tally.cycles, macs, accesses, traffic),
+        events,
+        events.priced(platform, tally.cycles, macs),
         platform.gigahertz());
   }
 
@@ -180,31 +182,26 @@ final class Simulation {
     };
   }
 
-  private static Energy energy(
-      Platform platform, long cycles, Macs macs, OperandAccesses accesses, Traffic traffic) {
-    EnergyTable table = platform.energy();
-    Memory memory = platform.memory();
+  private static Events events(
+      Platform platform, Zeros zeros, OperandAccesses accesses, Traffic traffic) {
     int bits = platform.dataBits();
-    long registers =
-        accesses.activations().actual()
+    double registers =
+        (double) accesses.activations().actual()
             + accesses.weights().actual()
             + accesses.partialReads().actual()
             + accesses.partialWrites().actual();
-    double sram =
-        table.sram(
-                memory.activationSram(),
-                traffic.sram.activations() * storedBits(traffic.activations, bits))
-            + table.sram(
-                memory.weightSram(), traffic.sram.weights() * storedBits(traffic.weights, bits))
-            + table.sram(memory.outputSram(), (double) traffic.sram.results() * bits);
-    return new Energy(
-        macs.issued() * table.mac(bits),
-        macs.gated() * table.gatedMac(bits),
-        table.register((double) registers * bits),
-        sram,
-        table.dram(traffic.activations.bits() + traffic.weights.bits() + traffic.results.bits()),
-        traffic.encoded * table.encoder(),
-        cycles * table.leakage());
+    // A machine that skips an operand's zeros reads its stored non-zeros with their metadata; one
+    // that does not reads every element, unpacked on the way into SRAM.
+    boolean skipsActivations = zeros == Zeros.ACTIVATIONS_SKIPPED || zeros == Zeros.BOTH_SKIPPED;
+    double activationBits = skipsActivations ? storedBits(traffic.activations, bits) : bits;
+    double weightBits = zeros == Zeros.BOTH_SKIPPED ? storedBits(traffic.weights, bits) : bits;
+    return new Events(
+        registers * bits,
+        traffic.sram.activations() * activationBits,
+        traffic.sram.weights() * weightBits,
+        (double) traffic.sram.results() * bits,
+        (double) traffic.activations.bits() + traffic.weights.bits() + traffic.results.bits(),
+        traffic.encoded);
   }
 
   /** Width of a stored value with its share of metadata. */

@@ -53,6 +53,11 @@ public record SystolicArray(
   }
 
   @Override
+  public SystolicArray with(Platform other) {
+    return new SystolicArray(dataflow, rows, columns, gated, other);
+  }
+
+  @Override
   public String name() {
     return (gated ? "gated-systolic-" : "systolic-") + dataflow + "-" + rows + "x" + columns;
   }

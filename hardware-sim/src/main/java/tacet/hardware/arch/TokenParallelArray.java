@@ -40,6 +40,11 @@ public record TokenParallelArray(
   }
 
   @Override
+  public TokenParallelArray with(Platform other) {
+    return new TokenParallelArray(tokens, columns, lookahead, tokenBlock, pipeline, other);
+  }
+
+  @Override
   public String name() {
     return "token-parallel-" + tokens + "x" + columns + "-ahead" + lookahead;
   }

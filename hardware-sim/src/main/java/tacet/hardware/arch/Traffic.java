@@ -9,7 +9,8 @@ import tacet.hardware.arch.LayerResult.SramWords;
 
 /**
  * What every step loads and stores. An operand that fits its SRAM is loaded once; otherwise a block that fits half of it
- * (the other half is being filled) is loaded when it changes; a larger one streams through at every step.
+ * (the other half is being filled) is loaded when it changes; a larger one streams through at every step. An operand
+ * that is known to be dense is stored uncompressed, so that a dense baseline pays for no metadata.
  */
 final class Traffic {
   final long[] loadBits;
@@ -79,7 +80,7 @@ final class Traffic {
 
     Loader(Operand operand, Compression format, long capacity, int dataBits) {
       this.operand = operand;
-      this.format = format;
+      this.format = operand.isDense() ? Compression.NONE : format;
       this.capacityBits = capacity > Long.MAX_VALUE / 8 ? Long.MAX_VALUE : capacity * 8;
       this.dataBits = dataBits;
     }

@@ -33,6 +33,11 @@ public record TwoSidedArray(
   }
 
   @Override
+  public TwoSidedArray with(Platform other) {
+    return new TwoSidedArray(elements, window, tokenBlock, pipeline, other);
+  }
+
+  @Override
   public String name() {
     return "two-sided-" + elements + "-sync" + window;
   }

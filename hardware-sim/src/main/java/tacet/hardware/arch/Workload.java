@@ -49,17 +49,25 @@ public record Workload(
   }
 
   /**
-   * Both products of every traced MLP: {@code NAME.in} reads dense activations of width {@code hidden} and writes the
-   * traced ones through the encoder; {@code NAME.out} reads the traced ones. Rows are all recorded tokens.
+   * The products of every traced MLP: {@code NAME.in} reads dense activations and writes the traced ones through the
+   * encoder; {@code NAME.out} reads the traced ones. A gated MLP has {@code NAME.gate} between them, which writes the
+   * traced product, and {@code NAME.out} reads that. Rows are all recorded tokens; names are the trace's short ones.
    */
-  public static List<Workload> mlps(ActivationTrace trace, int hidden) {
+  public static List<Workload> mlps(ActivationTrace trace) {
+    ActivationTrace.Header header = trace.header();
+    List<String> names = header.shortLayers();
+    int neurons = header.neurons();
+    int hidden = header.hidden();
     List<Workload> layers = new ArrayList<>();
-    for (int l = 0; l < trace.header().layers().size(); l++) {
-      String name = trace.header().layers().get(l);
-      Operand traced = Operand.of(trace.layer(l));
-      int neurons = trace.header().neurons();
-      layers.add(dense(name + ".in", trace.tokens(), neurons, hidden).withResults(traced));
-      layers.add(dense(name + ".out", trace.tokens(), hidden, neurons).withActivations(traced));
+    for (int l = 0; l < names.size(); l++) {
+      String name = names.get(l);
+      Operand fired = Operand.of(trace.layer(l));
+      layers.add(dense(name + ".in", trace.tokens(), neurons, hidden).withResults(fired));
+      if (header.isGated(l)) {
+        fired = Operand.of(trace.layer(++l));
+        layers.add(dense(name + ".gate", trace.tokens(), neurons, hidden).withResults(fired));
+      }
+      layers.add(dense(name + ".out", trace.tokens(), hidden, neurons).withActivations(fired));
     }
     return layers;
   }

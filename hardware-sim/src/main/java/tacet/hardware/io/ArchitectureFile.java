@@ -42,6 +42,8 @@ import tacet.hardware.arch.TwoSidedArray;
  * sram-words-per-cycle, activation-format, weight-format, output-format (none, bitmap, offsets, run-length, csr),
  * encoder-bricks-per-cycle
  * </pre>
+ *
+ * {@link Examples} has one of every kind.
  */
 public final class ArchitectureFile {
 
@@ -64,7 +66,21 @@ public final class ArchitectureFile {
    * @throws IOException if reading fails
    */
   public static Accelerator read(Path file) throws IOException {
-    KeyValues p = new KeyValues(file.toString(), KeyValues.lines(file));
+    return read(new KeyValues(file.toString(), KeyValues.lines(file)), file);
+  }
+
+  /**
+   * Reads an accelerator from text; its prices must be built in.
+   *
+   * @param name stands for the file in messages
+   * @throws FormatException if the text is malformed; the message names the line
+   * @throws IOException never
+   */
+  public static Accelerator parse(String name, String text) throws IOException {
+    return read(new KeyValues(name, text.lines().toList()), null);
+  }
+
+  private static Accelerator read(KeyValues p, Path file) throws IOException {
     if (ScaleSimConfig.looksLike(p)) {
       return ScaleSimConfig.of(p).array(EnergyTable.horowitz45());
     }
@@ -185,16 +201,23 @@ public final class ArchitectureFile {
       default:
         break;
     }
+    if (file == null) {
+      throw unknownTable();
+    }
     try (Reader table =
         Files.newBufferedReader(file.resolveSibling(name), StandardCharsets.UTF_8)) {
       return EnergyTable.read(name, table);
     } catch (NoSuchFileException e) {
-      throw p.refuse(
-          PLATFORM,
-          "energy",
-          "energy must be horowitz45, sponge, accelergy45 or a properties file beside this one");
+      throw unknownTable();
     } catch (IllegalArgumentException e) {
       throw p.refuse(PLATFORM, "energy", e.getMessage());
     }
+  }
+
+  private FormatException unknownTable() throws FormatException {
+    return p.refuse(
+        PLATFORM,
+        "energy",
+        "energy must be horowitz45, sponge, accelergy45 or a properties file beside this one");
   }
 }

@@ -9,6 +9,9 @@ import java.util.stream.Collectors;
 import tacet.hardware.arch.Comparison;
 import tacet.hardware.arch.LayerResult;
 import tacet.hardware.arch.Stall;
+import tacet.hardware.study.Figure;
+import tacet.hardware.study.Gain;
+import tacet.hardware.study.Subject;
 
 /** Comparisons as CSV, Markdown and JSON text. All three say per architecture, never one number for all. */
 public final class Reports {
@@ -16,7 +19,24 @@ public final class Reports {
 
   /** One row per layer and architecture, every number. */
   public static String csv(List<Comparison> comparisons) {
-    List<Map<String, Object>> rows = comparisons.stream().map(Reports::flat).toList();
+    return rows(comparisons.stream().map(Reports::flat).toList());
+  }
+
+  /** The same for several subjects, whose name is the first column. */
+  public static String subjectsCsv(List<Subject> subjects) {
+    List<Map<String, Object>> rows = new ArrayList<>();
+    for (Subject subject : subjects) {
+      for (Comparison c : subject.results()) {
+        Map<String, Object> row = new LinkedHashMap<>();
+        row.put("subject", subject.name());
+        row.putAll(flat(c));
+        rows.add(row);
+      }
+    }
+    return rows(rows);
+  }
+
+  private static String rows(List<Map<String, Object>> rows) {
     StringBuilder csv = new StringBuilder();
     if (!rows.isEmpty()) {
       csv.append(String.join(",", rows.get(0).keySet())).append('\n');
@@ -34,6 +54,81 @@ public final class Reports {
     report.put("layers", comparisons.stream().map(Reports::nested).toList());
     report.put("totals", totals(comparisons));
     return Json.write(report);
+  }
+
+  /**
+   * {@code layers} and {@code totals} of the first subject as above, its name as {@code subject}; the other subjects in
+   * the same form as {@code compared}; and the data of the figures.
+   */
+  public static String json(List<Subject> subjects, List<Figure> figures) {
+    List<Map<String, Object>> all = new ArrayList<>();
+    for (Subject subject : subjects) {
+      Map<String, Object> o = new LinkedHashMap<>();
+      o.put("subject", subject.name());
+      o.put("layers", subject.results().stream().map(Reports::nested).toList());
+      o.put("totals", totals(subject.results()));
+      all.add(o);
+    }
+    Map<String, Object> report = all.get(0);
+    report.put("compared", all.subList(1, all.size()));
+    report.put("figures", figures.stream().map(Reports::figure).toList());
+    return Json.write(report);
+  }
+
+  private static Map<String, Object> figure(Figure figure) {
+    Map<String, Object> o = new LinkedHashMap<>();
+    o.put("id", figure.id());
+    o.put("title", figure.title());
+    if (figure instanceof Figure.Grid grid) {
+      o.put("row", grid.rowLabel());
+      o.put("column", grid.columnLabel());
+      o.put("rows", grid.rows());
+      o.put("columns", grid.columns());
+      o.put("values", grid.values());
+    } else if (figure instanceof Figure.Curves curves) {
+      o.put("x", curves.x().label());
+      o.put("y", curves.y().label());
+      o.put("lines", curves.lines().stream().map(Reports::line).toList());
+    }
+    return o;
+  }
+
+  private static Map<String, Object> line(Figure.Line line) {
+    Map<String, Object> o = new LinkedHashMap<>();
+    o.put("name", line.name());
+    o.put("joined", line.joined());
+    o.put("x", line.x());
+    o.put("y", line.y());
+    return o;
+  }
+
+  /** One row per architecture: what the zeros of every subject are worth there, over all layers. */
+  public static String summary(List<Subject> subjects) {
+    StringBuilder text = new StringBuilder("| architecture |");
+    StringBuilder rule = new StringBuilder("|---|");
+    for (Subject s : subjects) {
+      text.append(' ').append(s.name()).append(": speed-up |");
+      text.append(" of sparse products | energy ratio | energy × delay ratio |");
+      rule.append("---:|---:|---:|---:|");
+    }
+    text.append('\n').append(rule).append('\n');
+    for (String architecture : totalsByArchitecture(subjects.get(0).results()).keySet()) {
+      text.append("| ").append(architecture).append(" |");
+      for (Subject s : subjects) {
+        Gain all = Gain.of(s.results(), architecture, false);
+        Gain sparse = Gain.of(s.results(), architecture, true);
+        text.append(
+            String.format(
+                Locale.ROOT,
+                " %.3f | %.3f | %.3f | %.3f |",
+                all.speedup(),
+                sparse.speedup(),
+                all.energyRatio(),
+                all.energyRatio() / all.speedup()));
+      }
+      text.append('\n');
+    }
+    return text.toString();
   }
 
   /** A table of layers and one of totals. */
@@ -89,12 +184,18 @@ public final class Reports {
   }
 
   private static List<Map<String, Object>> totals(List<Comparison> comparisons) {
+    return List.copyOf(totalsByArchitecture(comparisons).values());
+  }
+
+  private static Map<String, Map<String, Object>> totalsByArchitecture(
+      List<Comparison> comparisons) {
     Map<String, List<Comparison>> byArchitecture = new LinkedHashMap<>();
     for (Comparison c : comparisons) {
       byArchitecture.computeIfAbsent(c.sparse().architecture(), a -> new ArrayList<>()).add(c);
     }
-    List<Map<String, Object>> totals = new ArrayList<>();
-    byArchitecture.forEach((architecture, list) -> totals.add(total(architecture, list)));
+    Map<String, Map<String, Object>> totals = new LinkedHashMap<>();
+    byArchitecture.forEach(
+        (architecture, list) -> totals.put(architecture, total(architecture, list)));
     return totals;
   }
 

@@ -31,7 +31,17 @@ public final class Topology {
     return parse(file.toString(), KeyValues.lines(file));
   }
 
-  static List<Workload> parse(String file, List<String> lines) throws FormatException {
+  /**
+   * Reads layers from text.
+   *
+   * @param file stands for it in messages
+   * @throws FormatException if a line is malformed
+   */
+  public static List<Workload> parse(String file, String text) throws FormatException {
+    return parse(file, text.lines().toList());
+  }
+
+  private static List<Workload> parse(String file, List<String> lines) throws FormatException {
     List<Workload> layers = new ArrayList<>();
     for (int i = 1; i < lines.size(); i++) {
       if (!lines.get(i).isBlank()) {

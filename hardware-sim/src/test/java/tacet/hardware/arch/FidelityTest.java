@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -27,6 +30,22 @@ class FidelityTest {
       assertThat(everythingBut(cycle)).as(what).isEqualTo(everythingBut(tile));
       assertAccount(tile, what);
     }
+  }
+
+  /** No class of stall is there for show: each is met by some machine and layer. */
+  @Test
+  void everyStallOccurs() {
+    Set<Stall> met = EnumSet.noneOf(Stall.class);
+    for (long seed = 0; seed < CASES && met.size() < Stall.values().length; seed++) {
+      for (RandomCase.Kind kind : RandomCase.Kind.values()) {
+        RandomCase random = new RandomCase(seed);
+        Workload layer = random.layer();
+        Accelerator a = random.accelerator(kind, random.platform(random.memory()));
+        LayerResult r = a.simulate(layer, Fidelity.TILE);
+        Arrays.stream(Stall.values()).filter(s -> r.stall(s) > 0).forEach(met::add);
+      }
+    }
+    assertThat(met).containsExactlyInAnyOrder(Stall.values());
   }
 
   /** All numbers of a result but the fidelity. */

@@ -1,5 +1,7 @@
 package tacet.tensor.kernel;
 
+import tacet.tensor.WeightFormat;
+
 /**
  * The numeric heart: single-threaded loops over float arrays. Two twins implement it, and they give
  * <em>the same bits</em>: every sum has a fixed order (products accumulate by ascending k with fused
@@ -17,6 +19,9 @@ public interface Kernels {
 
   /** Columns of a block of a compressed row. */
   int BLOCK = 128;
+
+  /** Scratch of {@link #productByLanes}: a register tile per lane, and a row of zeros. */
+  int LANES_SCRATCH = 16 * 6 * PANEL + PANEL;
 
   /** Partial sums of a row reduction. */
   int LANES = 16;
@@ -60,6 +65,26 @@ public interface Kernels {
       float[] init,
       int io,
       int initStride,
+      float[] c,
+      int co,
+      int ldc);
+
+  /**
+   * C += Aᵀ · B where A lies as it is, k × m: the gradient by the right side of a small product.
+   *
+   * @param a A, row-major from {@code ao} with row stride {@code lda}
+   * @param panels B[k,n] from {@code po}, as {@link PackedMatrix} lays it out
+   * @param c C[m,n], row-major from {@code co} with row stride {@code ldc}; modified
+   */
+  void accumulateTransposed(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
       float[] c,
       int co,
       int ldc);
@@ -171,6 +196,7 @@ public interface Kernels {
    *
    * @param a A, row-major from {@code ao} with row stride {@code lda}
    * @param panels B from {@code po}, as {@link PackedMatrix} lays it out
+   * @param scratch at least {@value #LANES_SCRATCH} values; overwritten
    */
   void productByLanes(
       int m,
@@ -185,12 +211,64 @@ public interface Kernels {
       int j1,
       float[] c,
       int co,
-      int ldc);
+      int ldc,
+      float[] scratch);
 
   /** Where the indices that are l modulo {@value #LANES} begin when k of them are ordered by lane. */
   static int laneStart(int l, int k) {
     return l * (k / LANES) + Math.min(l, k % LANES);
   }
+
+  // ------------------------------------------------------------------ weights in fewer bits
+
+  /**
+   * Rows r0 to r1 of the panel of a {@link HalfMatrix} whose codes begin at {@code co}.
+   *
+   * @param format BF16 or F16; codes are finite
+   * @param r0 even
+   */
+  void expandHalf(WeightFormat format, int[] codes, int co, int r0, int r1, float[] y, int yo);
+
+  /** y = init + x · B for one row and the panels of a {@link HalfMatrix} that begin at {@code co}. */
+  void rowHalf(
+      WeightFormat format,
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] init,
+      int io,
+      float[] y,
+      int yo);
+
+  /**
+   * Rows r0 to r1 of the panel of an {@link Nf4Matrix} whose codes begin at {@code co} and whose
+   * scales begin at {@code so}.
+   *
+   * @param share rows that share a scale
+   * @param r0 a multiple of 8
+   * @param r1 a multiple of 8, or the last row of all
+   */
+  void expandNf4(
+      int[] codes, int co, float[] scales, int so, int share, int r0, int r1, float[] y, int yo);
+
+  /** y = init + x · B for one row and such panels of k rows, one after the other. */
+  void rowNf4(
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] scales,
+      int so,
+      int share,
+      float[] init,
+      int io,
+      float[] y,
+      int yo);
 
   // ------------------------------------------------------------------ activations
 
@@ -240,19 +318,78 @@ public interface Kernels {
   // ------------------------------------------------------------------ rows
 
   /**
-   * Softmax of one row in place: x = exp(scale · x + bias − max) / Σ.
+   * Softmax of some rows of attention, in place and without its division: x becomes exp(s − max), s =
+   * scale · x + keyBias + positionBias, and 0 where a key is not seen.
    *
-   * @param bias added to the scaled scores, or null (a mask: 0 or a very negative number)
+   * @param a whose scale, biases and causality count
+   * @param u the example and head, b · H + h
+   * @param i the query of the first row
+   * @param n keys that any of the rows sees; a row has room for n rounded up to {@value #LANES}, and
+   *     all of it is written
+   * @param x raw scores, row-major with stride {@code ldx}
+   * @param statistics of row r: max at {@code so + 2r}, 1 / Σ exp after it; written
    */
-  void softmaxRow(float[] x, int xo, int n, float scale, float[] bias, int bo);
+  void softmaxRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so);
+
+  /** The same rows again from their statistics, now divided: x becomes P = exp(s − max) / Σ. */
+  void softmaxAgainRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so);
 
   /**
-   * Gradient of a softmax row in place: dP becomes scale · p ∘ (dP − Σ dP ∘ p).
+   * Gradient of the same rows by s, in place: dP becomes P ∘ (dropout(dP) − dot); and P becomes
+   * dropout(P).
    *
-   * @param p the row's probabilities
-   * @param dP gradient by the probabilities; overwritten by the gradient by the raw scores
+   * @param dots Σ_j dropout(dP) ∘ P of each row from {@code dto} on
+   * @param p P, like dP row-major with stride {@code ld}, both with room as above
    */
-  void softmaxBackwardRow(float[] p, int po, int n, float scale, float[] dP, int dpo);
+  void softmaxBackwardRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] dots,
+      int dto,
+      float[] p,
+      int po,
+      float[] dP,
+      int dpo,
+      int ld);
+
+  /** dots[r] = Σ_j x[r, j] · y[r, j] for some rows of n values. */
+  void dotRows(
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] y,
+      int yo,
+      int ldy,
+      float[] dots,
+      int dto);
+
+  /** x[r, :] *= factors[r · step] for some rows of n values. */
+  void scaleRows(int rows, int n, float[] factors, int fo, int step, float[] x, int xo, int ldx);
 
   /**
    * Layer normalisation of one row: y = (x − mean) · rstd · gamma + beta.

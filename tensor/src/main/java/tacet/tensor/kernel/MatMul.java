@@ -156,6 +156,10 @@ public final class MatMul {
     int parts = Math.max(1, Math.min((t + 5) / 6, 4 * threads));
     int rows = ((t + parts - 1) / parts + 5) / 6 * 6;
     rows = Math.min(rows, ROWS);
+    float[][] scratch = new float[threads][];
+    for (int i = 0; i < threads; i++) {
+      scratch[i] = engine.workspace().take(Kernels.LANES_SCRATCH);
+    }
     engine
         .workers()
         .forEach(
@@ -175,7 +179,11 @@ public final class MatMul {
                     panels,
                     y,
                     from * n,
-                    n));
+                    n,
+                    scratch[part]));
+    for (float[] a : scratch) {
+      engine.workspace().give(a);
+    }
     engine.workspace().give(ordered);
   }
 

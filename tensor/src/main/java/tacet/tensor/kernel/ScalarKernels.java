@@ -1,6 +1,7 @@
 package tacet.tensor.kernel;
 
 import java.util.Arrays;
+import tacet.tensor.WeightFormat;
 
 /**
  * The readable reference: every kernel as plain loops, written so that HotSpot's own vectoriser can
@@ -64,6 +65,30 @@ public final class ScalarKernels implements Kernels {
 
   private static float multiplyAdd(float a, float b, float c) {
     return FMA ? Math.fma(a, b, c) : a * b + c;
+  }
+
+  @Override
+  public void accumulateTransposed(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      float[] c,
+      int co,
+      int ldc) {
+    for (int j = 0; j < n; j += PANEL) {
+      int width = Math.min(PANEL, n - j);
+      for (int i = 0; i < m; i++) {
+        for (int r = 0; r < k; r++) {
+          int b = po + j * k + r * PANEL;
+          multiplyAdd(a[ao + r * lda + i], panels, b, c, co + i * ldc + j, width);
+        }
+      }
+    }
   }
 
   @Override
@@ -189,7 +214,8 @@ public final class ScalarKernels implements Kernels {
       int j1,
       float[] c,
       int co,
-      int ldc) {
+      int ldc,
+      float[] scratch) {
     float[][] parts = new float[LANES][PANEL];
     for (int j = j0; j < j1; j++) {
       int b = po + j * k * PANEL;
@@ -209,6 +235,54 @@ public final class ScalarKernels implements Kernels {
         System.arraycopy(parts[0], 0, c, co + i * ldc + j * PANEL, width);
       }
     }
+  }
+
+  // ------------------------------------------------------------------ weights in fewer bits
+
+  @Override
+  public void expandHalf(
+      WeightFormat format, int[] codes, int co, int r0, int r1, float[] y, int yo) {
+    ScalarFormats.expandHalf(format, codes, co, r0, r1, y, yo);
+  }
+
+  @Override
+  public void rowHalf(
+      WeightFormat format,
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    ScalarFormats.rowHalf(format, panels, k, x, xo, codes, co, init, io, y, yo);
+  }
+
+  @Override
+  public void expandNf4(
+      int[] codes, int co, float[] scales, int so, int share, int r0, int r1, float[] y, int yo) {
+    ScalarFormats.expandNf4(codes, co, scales, so, share, r0, r1, y, yo);
+  }
+
+  @Override
+  public void rowNf4(
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] scales,
+      int so,
+      int share,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    ScalarFormats.rowNf4(panels, k, x, xo, codes, co, scales, so, share, init, io, y, yo);
   }
 
   // ------------------------------------------------------------------ activations
@@ -308,34 +382,146 @@ public final class ScalarKernels implements Kernels {
 
   // ------------------------------------------------------------------ rows
 
+  /** scale · x + the biases that there are. */
+  private static float score(AttentionKernel a, float x, int keyAt, int positionAt) {
+    float[] key = a.keyBias();
+    float[] position = a.positionBias();
+    if (key == null && position == null) {
+      return x * a.scale();
+    }
+    float bias =
+        key == null
+            ? position[positionAt]
+            : position == null ? key[keyAt] : key[keyAt] + position[positionAt];
+    return multiplyAdd(x, a.scale(), bias);
+  }
+
+  /** Turns raw scores into s for the n keys that a query sees, zeros from there to {@code end}. */
+  private static void scoreRow(AttentionKernel a, int u, int i, int n, int end, float[] x, int xo) {
+    int key = u / a.heads() * a.keys();
+    int position = (u % a.heads() * a.queries() + i) * a.keys();
+    for (int j = 0; j < n; j++) {
+      x[xo + j] = score(a, x[xo + j], key + j, position + j);
+    }
+    Arrays.fill(x, xo + n, xo + (end + LANES - 1) / LANES * LANES, 0f);
+  }
+
   @Override
-  public void softmaxRow(float[] x, int xo, int n, float scale, float[] bias, int bo) {
-    float max = Float.NEGATIVE_INFINITY;
-    for (int i = 0; i < n; i++) {
-      x[xo + i] = bias == null ? x[xo + i] * scale : multiplyAdd(x[xo + i], scale, bias[bo + i]);
-      max = Math.max(max, x[xo + i]);
-    }
+  public void softmaxRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
     float[] lanes = new float[LANES];
-    for (int i = 0; i < n; i++) {
-      float e = ScalarMath.exp(x[xo + i] - max);
-      x[xo + i] = e;
-      lanes[i % LANES] += e;
-    }
-    float inverse = 1f / ScalarMath.tree(lanes);
-    for (int i = 0; i < n; i++) {
-      x[xo + i] *= inverse;
+    for (int r = 0; r < rows; r++) {
+      int row = xo + r * ldx;
+      int seen = Math.min(n, a.seen(i + r));
+      scoreRow(a, u, i + r, seen, n, x, row);
+      float max = Float.NEGATIVE_INFINITY;
+      for (int j = 0; j < seen; j++) {
+        max = x[row + j] > max ? x[row + j] : max;
+      }
+      Arrays.fill(lanes, 0f);
+      for (int j = 0; j < seen; j++) {
+        float e = ScalarMath.exp(x[row + j] - max);
+        x[row + j] = e;
+        lanes[j % LANES] += e;
+      }
+      statistics[so + 2 * r] = max;
+      statistics[so + 2 * r + 1] = 1f / ScalarMath.tree(lanes);
     }
   }
 
   @Override
-  public void softmaxBackwardRow(float[] p, int po, int n, float scale, float[] dP, int dpo) {
-    float[] lanes = new float[LANES];
-    for (int i = 0; i < n; i++) {
-      lanes[i % LANES] = multiplyAdd(p[po + i], dP[dpo + i], lanes[i % LANES]);
+  public void softmaxAgainRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
+    for (int r = 0; r < rows; r++) {
+      int row = xo + r * ldx;
+      int seen = Math.min(n, a.seen(i + r));
+      scoreRow(a, u, i + r, seen, n, x, row);
+      for (int j = 0; j < seen; j++) {
+        float e = ScalarMath.exp(x[row + j] - statistics[so + 2 * r]);
+        x[row + j] = e * statistics[so + 2 * r + 1];
+      }
     }
-    float dot = ScalarMath.tree(lanes);
-    for (int i = 0; i < n; i++) {
-      dP[dpo + i] = scale * p[po + i] * (dP[dpo + i] - dot);
+  }
+
+  @Override
+  public void softmaxBackwardRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] dots,
+      int dto,
+      float[] p,
+      int po,
+      float[] dP,
+      int dpo,
+      int ld) {
+    int key0 = (int) a.dropoutKey();
+    int key1 = (int) (a.dropoutKey() >>> 32);
+    int end = (n + LANES - 1) / LANES * LANES;
+    for (int r = 0; r < rows; r++) {
+      int first = (u * a.queries() + i + r) * a.keys();
+      for (int j = 0; j < end; j++) {
+        float v = p[po + r * ld + j];
+        float d = dP[dpo + r * ld + j];
+        float left = v;
+        if (a.dropoutThreshold() > 0) {
+          boolean keep = ScalarMath.hash24(first + j, key0, key1) >= a.dropoutThreshold();
+          d = keep ? d * a.dropoutScale() : 0f;
+          left = keep ? v * a.dropoutScale() : 0f;
+        }
+        dP[dpo + r * ld + j] = v * (d - dots[dto + r]);
+        p[po + r * ld + j] = left;
+      }
+    }
+  }
+
+  @Override
+  public void dotRows(
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] y,
+      int yo,
+      int ldy,
+      float[] dots,
+      int dto) {
+    float[] lanes = new float[LANES];
+    for (int r = 0; r < rows; r++) {
+      Arrays.fill(lanes, 0f);
+      for (int j = 0; j < n; j++) {
+        lanes[j % LANES] = multiplyAdd(x[xo + r * ldx + j], y[yo + r * ldy + j], lanes[j % LANES]);
+      }
+      dots[dto + r] = ScalarMath.tree(lanes);
+    }
+  }
+
+  @Override
+  public void scaleRows(
+      int rows, int n, float[] factors, int fo, int step, float[] x, int xo, int ldx) {
+    for (int r = 0; r < rows; r++) {
+      scale(x, xo + r * ldx, n, factors[fo + r * step], x, xo + r * ldx);
     }
   }
 

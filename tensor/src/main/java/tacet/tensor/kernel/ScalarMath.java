@@ -247,13 +247,14 @@ final class ScalarMath {
     return tree(lanes, 0);
   }
 
-  /** The same for the partial sums from {@code at}. */
-  static float tree(float[] lanes, int at) {
-    for (int w = Kernels.LANES / 2; w > 0; w /= 2) {
-      for (int l = 0; l < w; l++) {
-        lanes[at + l] += lanes[at + l + w];
-      }
-    }
-    return lanes[at];
+  /** The same for the partial sums from {@code i}. */
+  static float tree(float[] l, int i) {
+    float even =
+        ((l[i] + l[i + 8]) + (l[i + 4] + l[i + 12]))
+            + ((l[i + 2] + l[i + 10]) + (l[i + 6] + l[i + 14]));
+    float odd =
+        ((l[i + 1] + l[i + 9]) + (l[i + 5] + l[i + 13]))
+            + ((l[i + 3] + l[i + 11]) + (l[i + 7] + l[i + 15]));
+    return even + odd;
   }
 }

@@ -10,6 +10,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import tacet.tensor.WeightFormat;
 
 /**
  * The vector twin of {@link ScalarKernels}: same results, bit for bit. Each kernel is a loop over
@@ -48,6 +49,22 @@ final class VectorKernels implements Kernels {
       int ldc) {
     VectorProduct.product(
         m, n, k, a, ao, lda, panels, po, j0, j1, init, io, initStride, c, co, ldc);
+  }
+
+  @Override
+  public void accumulateTransposed(
+      int m,
+      int n,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] panels,
+      int po,
+      float[] c,
+      int co,
+      int ldc) {
+    VectorTransposed.accumulate(m, n, k, a, ao, lda, panels, po, c, co, ldc);
   }
 
   @Override
@@ -180,8 +197,57 @@ final class VectorKernels implements Kernels {
       int j1,
       float[] c,
       int co,
-      int ldc) {
-    VectorProduct.byLanes(m, n, k, a, ao, lda, panels, po, j0, j1, c, co, ldc);
+      int ldc,
+      float[] scratch) {
+    VectorProduct.byLanes(m, n, k, a, ao, lda, panels, po, j0, j1, c, co, ldc, scratch);
+  }
+
+  // ------------------------------------------------------------------ weights in fewer bits
+
+  @Override
+  public void expandHalf(
+      WeightFormat format, int[] codes, int co, int r0, int r1, float[] y, int yo) {
+    VectorFormats.expandHalf(format, codes, co, r0, r1, y, yo);
+  }
+
+  @Override
+  public void rowHalf(
+      WeightFormat format,
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    VectorFormats.rowHalf(format, panels, k, x, xo, codes, co, init, io, y, yo);
+  }
+
+  @Override
+  public void expandNf4(
+      int[] codes, int co, float[] scales, int so, int share, int r0, int r1, float[] y, int yo) {
+    VectorFormats.expandNf4(codes, co, scales, so, share, r0, r1, y, yo);
+  }
+
+  @Override
+  public void rowNf4(
+      int panels,
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] scales,
+      int so,
+      int share,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    VectorFormats.rowNf4(panels, k, x, xo, codes, co, scales, so, share, init, io, y, yo);
   }
 
   // ------------------------------------------------------------------ activations
@@ -339,13 +405,71 @@ final class VectorKernels implements Kernels {
   // ------------------------------------------------------------------ rows
 
   @Override
-  public void softmaxRow(float[] x, int xo, int n, float scale, float[] bias, int bo) {
-    VectorRows.softmax(x, xo, n, scale, bias, bo);
+  public void softmaxRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
+    VectorAttention.softmaxRows(a, u, i, rows, n, x, xo, ldx, statistics, so);
   }
 
   @Override
-  public void softmaxBackwardRow(float[] p, int po, int n, float scale, float[] dP, int dpo) {
-    VectorRows.softmaxBackward(p, po, n, scale, dP, dpo);
+  public void softmaxAgainRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
+    VectorAttention.softmaxAgainRows(a, u, i, rows, n, x, xo, ldx, statistics, so);
+  }
+
+  @Override
+  public void softmaxBackwardRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] dots,
+      int dto,
+      float[] p,
+      int po,
+      float[] dP,
+      int dpo,
+      int ld) {
+    VectorAttention.softmaxBackwardRows(a, u, i, rows, n, dots, dto, p, po, dP, dpo, ld);
+  }
+
+  @Override
+  public void dotRows(
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] y,
+      int yo,
+      int ldy,
+      float[] dots,
+      int dto) {
+    VectorAttention.dotRows(rows, n, x, xo, ldx, y, yo, ldy, dots, dto);
+  }
+
+  @Override
+  public void scaleRows(
+      int rows, int n, float[] factors, int fo, int step, float[] x, int xo, int ldx) {
+    VectorAttention.scaleRows(rows, n, factors, fo, step, x, xo, ldx);
   }
 
   @Override

@@ -51,12 +51,17 @@ final class VectorMath {
     return x.blend(limit, x.compare(VectorOperators.GT, limit));
   }
 
+  /** e^x as {@link ScalarMath#exp} has it. */
   static FloatVector exp(FloatVector x) {
-    FloatVector y = least(x, EXP_MAX); // below the range, the last line makes 0
-    FloatVector n = y.fma(set(LOG2E), set(ROUND));
+    return expBelowMax(least(x, EXP_MAX)); // below the range, the last line makes 0
+  }
+
+  /** The same for x ≤ {@link ScalarMath#EXP_MAX}; what it computes below the minimum is replaced. */
+  static FloatVector expBelowMax(FloatVector x) {
+    FloatVector n = x.fma(set(LOG2E), set(ROUND));
     IntVector bits = n.reinterpretAsInts();
     n = n.sub(ROUND);
-    FloatVector r = n.fma(set(LN2_HIGH), y);
+    FloatVector r = n.fma(set(LN2_HIGH), x);
     r = n.fma(set(LN2_LOW), r);
     FloatVector p = r.fma(set(E0), set(E1));
     p = p.fma(r, set(E2));

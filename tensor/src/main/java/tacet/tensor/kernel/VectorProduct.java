@@ -5,6 +5,7 @@ import static tacet.tensor.kernel.Kernels.PANEL;
 import static tacet.tensor.kernel.VectorMath.L;
 import static tacet.tensor.kernel.VectorMath.S;
 
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -162,9 +163,11 @@ final class VectorProduct {
       int j1,
       float[] c,
       int co,
-      int ldc) {
-    float[] zeros = new float[PANEL];
-    float[] parts = new float[LANES * 6 * PANEL]; // one tile per lane
+      int ldc,
+      float[] scratch) {
+    float[] parts = scratch; // one tile per lane, and zeros to begin with
+    int zeros = LANES * 6 * PANEL;
+    Arrays.fill(scratch, 0, zeros + PANEL, 0f);
     for (int j = j0; j < j1; j++) {
       int b = po + j * k * PANEL;
       int width = Math.min(PANEL, n - j * PANEL);
@@ -183,8 +186,8 @@ final class VectorProduct {
                 lda,
                 panels,
                 b + from * PANEL + h,
+                parts,
                 zeros,
-                0,
                 0,
                 parts,
                 to + h,

@@ -12,7 +12,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 
 /**
- * The row kernels of {@link VectorKernels}: softmax, normalisations and the density sum.
+ * The row kernels of {@link VectorKernels}: normalisations and the density sum.
  *
  * <p>Row reductions keep {@value Kernels#LANES} partial sums whatever the vector width: a 512-bit
  * vector holds them all, narrower ones take one slice of the lanes per pass over the row (the row is
@@ -63,76 +63,6 @@ final class VectorRows {
     }
     s = s.add(s.rearrange(ROTATE_2));
     return s.add(s.rearrange(ROTATE_1)).lane(0);
-  }
-
-  /** Two instructions, where {@code FloatVector.max} is six for the sake of NaN and −0. */
-  private static FloatVector max(FloatVector a, FloatVector b) {
-    return a.blend(b, b.compare(VectorOperators.GT, a));
-  }
-
-  static void softmax(float[] x, int xo, int n, float scale, float[] bias, int bo) {
-    int whole = n & -LANES;
-    FloatVector top = set(Float.NEGATIVE_INFINITY);
-    if (bias == null) {
-      for (int i = 0; i < whole; i += L) {
-        FloatVector v = FloatVector.fromArray(S, x, xo + i).mul(scale);
-        v.intoArray(x, xo + i);
-        top = max(top, v);
-      }
-    } else {
-      for (int i = 0; i < whole; i += L) {
-        FloatVector v = FloatVector.fromArray(S, x, xo + i);
-        v = v.fma(set(scale), FloatVector.fromArray(S, bias, bo + i));
-        v.intoArray(x, xo + i);
-        top = max(top, v);
-      }
-    }
-    float max = top.reduceLanes(VectorOperators.MAX); // exact in any order
-    for (int i = whole; i < n; i++) {
-      float v = bias == null ? x[xo + i] * scale : Math.fma(x[xo + i], scale, bias[bo + i]);
-      x[xo + i] = v;
-      max = v > max ? v : max;
-    }
-    for (int i = whole; i < n; i++) {
-      x[xo + i] = ScalarMath.exp(x[xo + i] - max);
-    }
-    FloatVector a = set(0f);
-    FloatVector b = set(0f);
-    for (int g = 0; g < LANES; g += L) {
-      FloatVector s = set(0f);
-      for (int i = g; i < whole; i += LANES) {
-        FloatVector e = VectorMath.exp(FloatVector.fromArray(S, x, xo + i).sub(max));
-        e.intoArray(x, xo + i);
-        s = s.add(e);
-      }
-      if (whole < n) {
-        s = s.add(end(x, xo + whole + g, n - whole - g, 0f));
-      }
-      if (second(g)) {
-        b = b.add(s);
-      } else {
-        a = a.add(s);
-      }
-    }
-    float inverse = 1f / tree(a, b);
-    for (int i = 0; i < whole; i += L) {
-      FloatVector.fromArray(S, x, xo + i).mul(inverse).intoArray(x, xo + i);
-    }
-    for (int i = whole; i < n; i++) {
-      x[xo + i] *= inverse;
-    }
-  }
-
-  static void softmaxBackward(float[] p, int po, int n, float scale, float[] dP, int dpo) {
-    int whole = n & -LANES;
-    float dot = dot(p, po, dP, dpo, n);
-    for (int i = 0; i < whole; i += L) {
-      FloatVector d = FloatVector.fromArray(S, dP, dpo + i).sub(dot);
-      FloatVector.fromArray(S, p, po + i).mul(scale).mul(d).intoArray(dP, dpo + i);
-    }
-    for (int i = whole; i < n; i++) {
-      dP[dpo + i] = scale * p[po + i] * (dP[dpo + i] - dot);
-    }
   }
 
   /** Σ x ∘ y. */

@@ -243,14 +243,10 @@ final class VectorSparse {
       int p = start[at + i * step];
       for (; p + 4 <= p1; p += 4) {
         four(index[p], index[p + 1], index[p + 2], index[p + 3], a, ao + i * lda, b, n, k, lanes);
-        ScalarMath.tree(lanes, 0);
-        ScalarMath.tree(lanes, LANES);
-        ScalarMath.tree(lanes, 2 * LANES);
-        ScalarMath.tree(lanes, 3 * LANES);
-        value[p] = lanes[0];
-        value[p + 1] = lanes[LANES];
-        value[p + 2] = lanes[2 * LANES];
-        value[p + 3] = lanes[3 * LANES];
+        value[p] = ScalarMath.tree(lanes, 0);
+        value[p + 1] = ScalarMath.tree(lanes, LANES);
+        value[p + 2] = ScalarMath.tree(lanes, 2 * LANES);
+        value[p + 3] = ScalarMath.tree(lanes, 3 * LANES);
       }
       if (p < p1) {
         int last = p1 - 1;
@@ -266,8 +262,7 @@ final class VectorSparse {
             k,
             lanes);
         for (int q = 0; p + q < p1; q++) {
-          ScalarMath.tree(lanes, q * LANES);
-          value[p + q] = lanes[q * LANES];
+          value[p + q] = ScalarMath.tree(lanes, q * LANES);
         }
       }
     }

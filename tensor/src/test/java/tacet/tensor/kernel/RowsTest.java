@@ -6,60 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
-/** Softmax and layer normalisation, forward and backward, against double and twin against twin. */
+/** Layer normalisation, forward and backward, against double and twin against twin. */
 class RowsTest {
   private static final Kernels[] TWINS = {Kernels.best(), new ScalarKernels()};
-
-  @Test
-  void softmax() {
-    for (int n : Samples.SIZES) {
-      float[] x = Samples.uniform(n, n, 8);
-      float[] bias = new float[n];
-      if (n > 2) {
-        bias[n - 1] = -Float.MAX_VALUE; // a masked key
-      }
-      double max = Double.NEGATIVE_INFINITY;
-      for (int i = 0; i < n; i++) {
-        max = Math.max(max, 0.5 * x[i] + bias[i]);
-      }
-      double sum = 0;
-      double[] expected = new double[n];
-      for (int i = 0; i < n; i++) {
-        expected[i] = Math.exp(0.5 * x[i] + bias[i] - max);
-        sum += expected[i];
-      }
-      float[] a = x.clone();
-      float[] b = x.clone();
-      TWINS[0].softmaxRow(a, 0, n, 0.5f, bias, 0);
-      TWINS[1].softmaxRow(b, 0, n, 0.5f, bias, 0);
-      assertThat(a).isEqualTo(b);
-      for (int i = 0; i < n; i++) {
-        assertThat((double) a[i]).isCloseTo(expected[i] / sum, within(1e-6));
-      }
-      if (n > 2) {
-        assertThat(a[n - 1]).isZero();
-      }
-      float[] c = x.clone();
-      TWINS[0].softmaxRow(c, 0, n, 0.5f, null, 0);
-      float[] d = x.clone();
-      TWINS[1].softmaxRow(d, 0, n, 0.5f, null, 0);
-      assertThat(c).isEqualTo(d);
-
-      float[] dP = Samples.uniform(n + 1, n, 1);
-      double dot = 0;
-      for (int i = 0; i < n; i++) {
-        dot += (double) a[i] * dP[i];
-      }
-      float[] g = dP.clone();
-      float[] h = dP.clone();
-      TWINS[0].softmaxBackwardRow(a, 0, n, 0.5f, g, 0);
-      TWINS[1].softmaxBackwardRow(a, 0, n, 0.5f, h, 0);
-      assertThat(g).isEqualTo(h);
-      for (int i = 0; i < n; i++) {
-        assertThat((double) g[i]).isCloseTo(0.5 * a[i] * (dP[i] - dot), within(1e-6));
-      }
-    }
-  }
 
   @Test
   void layerNorm() {

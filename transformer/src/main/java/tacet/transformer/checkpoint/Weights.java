@@ -26,14 +26,14 @@ import tacet.transformer.checkpoint.CheckpointException.Mismatch;
  * <p>Checkpoints of one architecture differ in their names, so each name is looked up as
  * Hugging Face transformers does ({@code modeling_utils}): as it is, without or with the name of
  * the base model ({@code bert.}, {@code roberta.}, {@code transformer.}, {@code model.}, {@code
- * vit.}), and with the old names of LayerNorm's parameters, {@code gamma} and {@code beta}.
+ * model.decoder.}, {@code vit.}), and with the old names of LayerNorm's parameters, {@code gamma} and {@code beta}.
  *
  * <p>A missing tensor comes back as zeros, so that one run through the model finds all of them;
  * {@link #finish} must be called before the model is used. Not for several threads at once.
  */
 public final class Weights {
   private static final List<String> BASE_MODELS =
-      List.of("bert.", "roberta.", "transformer.", "model.", "vit.");
+      List.of("bert.", "roberta.", "transformer.", "model.", "model.decoder.", "decoder.", "vit.");
 
   /** Buffers that models used to save; they follow from the configuration. */
   private static final List<String> BUFFERS =

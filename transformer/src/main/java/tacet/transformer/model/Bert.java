@@ -6,9 +6,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import tacet.autograd.AttentionOps;
 import tacet.autograd.Ops;
-import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
+import tacet.autograd.TokenOps;
 import tacet.autograd.Var;
 import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
@@ -18,7 +19,6 @@ import tacet.transformer.Batch;
 import tacet.transformer.Embedding;
 import tacet.transformer.Layer;
 import tacet.transformer.LayerNorm;
-import tacet.transformer.Linear;
 import tacet.transformer.Part;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
@@ -28,7 +28,7 @@ import tacet.transformer.checkpoint.Weights;
 /**
  * BERT (Devlin et al., NAACL 2019), as Hugging Face's modeling_bert names and computes it: the sum of
  * three embeddings, post-norm blocks of attention and MLP, a pooler over the first token, and a head
- * for sequence classification or regression.
+ * for sequence classification, regression or question answering.
  *
  * <p>The parts below stand in reading order; field names are the names in checkpoint files.
  */
@@ -52,6 +52,7 @@ public final class Bert {
    * @param layerNormEps ε of all layer norms
    * @param initializerRange standard deviation of new weights
    * @param labels outputs of the head; 1 means regression
+   * @param padId token that fills short sequences
    */
   public record Config(
       int vocabularySize,
@@ -67,46 +68,57 @@ public final class Bert {
       int typeVocabularySize,
       double layerNormEps,
       double initializerRange,
-      int labels) {
+      int labels,
+      int padId) {
 
-    /** Reads a Hugging Face config.json of model_type bert. */
+    /** Reads a Hugging Face config.json of model_type bert, or roberta, which has the same fields. */
     public static Config of(Json json) throws IOException {
       String type = json.get("model_type").asString();
-      if (!type.equals("bert")) {
-        throw json.error("model_type is \"" + type + "\", expected bert");
+      if (!type.equals("bert") && !type.equals("roberta")) {
+        throw json.error("model_type is \"" + type + "\", expected bert or roberta");
       }
       String position = json.stringOr("position_embedding_type", "absolute");
       if (!position.equals("absolute")) {
         throw json.error("position_embedding_type \"" + position + "\" is not supported");
       }
-      int hidden = json.get("hidden_size").asInt();
-      int heads = json.get("num_attention_heads").asInt();
-      if (heads <= 0 || hidden <= 0 || hidden % heads != 0) {
-        throw json.error(
-            "hidden_size " + hidden + " is not a multiple of num_attention_heads " + heads);
-      }
+      int hidden = Loader.count(json, "hidden_size");
+      int heads = Loader.count(json, "num_attention_heads");
+      Loader.requireHeads(json, "hidden_size", hidden, heads);
       double dropout = json.doubleOr("hidden_dropout_prob", 0.1);
       return new Config(
-          json.get("vocab_size").asInt(),
+          Loader.count(json, "vocab_size"),
           hidden,
-          json.get("num_hidden_layers").asInt(),
+          Loader.layers(json, "num_hidden_layers", 12),
           heads,
-          json.get("intermediate_size").asInt(),
-          json.stringOr("hidden_act", "gelu"),
+          Loader.count(json, "intermediate_size"),
+          Loader.activation(json, "hidden_act", "gelu"),
           dropout,
           json.doubleOr("attention_probs_dropout_prob", 0.1),
           json.doubleOr("classifier_dropout", dropout),
-          json.intOr("max_position_embeddings", 512),
-          json.intOr("type_vocab_size", 2),
+          Loader.count(json, "max_position_embeddings", 512),
+          Loader.count(json, "type_vocab_size", 2),
           json.doubleOr("layer_norm_eps", 1e-12),
           json.doubleOr("initializer_range", 0.02),
-          json.has("id2label")
-              ? json.get("id2label").members().size()
-              : json.intOr("num_labels", 2));
+          Loader.labels(json),
+          json.intOr("pad_token_id", type.equals("bert") ? 0 : 1));
     }
   }
 
   // ------------------------------------------------------------------ embeddings
+
+  /** Which row of the position table each token takes. */
+  @FunctionalInterface
+  public interface Positions {
+    /** One row number per token, [B, S]. */
+    int[] of(Batch batch);
+
+    /** 0, 1, 2, … in every example. */
+    static int[] inOrder(Batch batch) {
+      int[] positions = new int[batch.size() * batch.length()];
+      Arrays.setAll(positions, i -> i % batch.length());
+      return positions;
+    }
+  }
 
   /** LN(word + position + type), then dropout. */
   public record Embeddings(
@@ -114,17 +126,14 @@ public final class Bert {
       Embedding position_embeddings,
       Embedding token_type_embeddings,
       Layer LayerNorm,
-      double dropout)
+      double dropout,
+      Positions positions)
       implements Part {
     Var forward(Pass pass, Batch batch) {
-      int[] positions = new int[batch.size() * batch.length()];
-      for (int i = 0; i < positions.length; i++) {
-        positions[i] = i % batch.length();
-      }
       Shape shape = batch.shape();
       Var word = word_embeddings.forward(pass, batch.ids(), shape); // [B, S, D]
       Var type = token_type_embeddings.forward(pass, batch.typeIds(), shape);
-      Var position = position_embeddings.forward(pass, positions, shape);
+      Var position = position_embeddings.forward(pass, positions.of(batch), shape);
       Var sum = Ops.add(pass, Ops.add(pass, word, type), position);
       return Ops.dropout(pass, LayerNorm.forward(pass, sum), dropout);
     }
@@ -136,7 +145,8 @@ public final class Bert {
           s.at("position_embeddings", position_embeddings),
           s.at("token_type_embeddings", token_type_embeddings),
           s.at("LayerNorm", LayerNorm),
-          dropout);
+          dropout,
+          positions);
     }
   }
 
@@ -150,7 +160,8 @@ public final class Bert {
       Var k = key.forward(pass, x);
       Var v = value.forward(pass, x);
       float scale = (float) (1 / Math.sqrt((double) x.shape().last() / heads));
-      return Ops.attention(pass, q, k, v, heads, scale, keyBias, dropout);
+      return AttentionOps.attention(
+          pass, q, k, v, new AttentionOps.Attention(heads, scale, keyBias, false, null, dropout));
     }
 
     @Override
@@ -236,7 +247,8 @@ public final class Bert {
   /** tanh(dense(first token)). */
   public record Pooler(Layer dense) implements Part {
     Var forward(Pass pass, Var x) {
-      return Ops.tanh(pass, dense.forward(pass, Ops.firstToken(pass, x)));
+      Var first = TokenOps.pick(pass, x, new int[x.shape().dim(0)]); // [B, D]
+      return Ops.tanh(pass, dense.forward(pass, first));
     }
 
     @Override
@@ -286,56 +298,77 @@ public final class Bert {
     }
   }
 
+  /** Extractive question answering: logits [B, S, 2] of where the answer starts and ends. */
+  public record QuestionAnswering(Model bert, Layer qa_outputs) implements TextModel {
+    @Override
+    public TextModel.Output forward(Pass pass, Batch batch) {
+      List<Var> hidden = bert.hidden(pass, batch);
+      Var logits = qa_outputs.forward(pass, hidden.get(hidden.size() - 1)); // [B, S, 2]
+      return new TextModel.Output(logits, hidden);
+    }
+
+    @Override
+    public QuestionAnswering rebuild(Surgery s) {
+      return new QuestionAnswering(s.at("bert", bert), s.at("qa_outputs", qa_outputs));
+    }
+  }
+
   // ------------------------------------------------------------------ loading
 
-  /** The encoder of a checkpoint; parameters are frozen. */
+  /** The encoder of a checkpoint, with its pooler where the file has one; frozen. */
   public static Model model(Config c, Weights w) throws IOException {
-    Embeddings embeddings =
-        new Embeddings(
-            new Embedding(
-                weight(w, "embeddings.word_embeddings.weight", c.vocabularySize, c.hiddenSize)),
-            new Embedding(
-                weight(w, "embeddings.position_embeddings.weight", c.positions, c.hiddenSize)),
-            new Embedding(
-                weight(
-                    w,
-                    "embeddings.token_type_embeddings.weight",
-                    c.typeVocabularySize,
-                    c.hiddenSize)),
-            norm(c, w, "embeddings.LayerNorm"),
-            c.hiddenDropout);
-    List<Block> blocks = new ArrayList<>(c.layers);
-    for (int i = 0; i < c.layers; i++) {
-      blocks.add(block(c, w.at("encoder.layer." + i)));
-    }
+    Loader load = new Loader(w);
     Pooler pooler =
         w.has("pooler.dense.weight")
-            ? new Pooler(linear(w, "pooler.dense", c.hiddenSize, c.hiddenSize))
+            ? new Pooler(load.linear("pooler.dense", c.hiddenSize, c.hiddenSize))
             : null;
+    return model(c, load, Positions::inOrder, -1, pooler);
+  }
+
+  /**
+   * The same blocks for BERT and RoBERTa.
+   *
+   * @param paddingPosition row of the position table that is not learnt; -1 for none
+   */
+  static Model model(Config c, Loader load, Positions positions, int paddingPosition, Pooler pooler)
+      throws IOException {
+    int d = c.hiddenSize;
+    Embeddings embeddings =
+        new Embeddings(
+            load.embedding("embeddings.word_embeddings", c.vocabularySize, d, c.padId),
+            load.embedding("embeddings.position_embeddings", c.positions, d, paddingPosition),
+            load.embedding("embeddings.token_type_embeddings", c.typeVocabularySize, d),
+            load.norm("embeddings.LayerNorm", d, c.layerNormEps),
+            c.hiddenDropout,
+            positions);
+    List<Block> blocks = new ArrayList<>(c.layers);
+    for (int i = 0; i < c.layers; i++) {
+      blocks.add(block(c, load.at("encoder.layer." + i)));
+    }
     return new Model(embeddings, new Encoder(List.copyOf(blocks)), pooler);
   }
 
-  private static Block block(Config c, Weights w) throws IOException {
+  private static Block block(Config c, Loader load) throws IOException {
     int d = c.hiddenSize;
     SelfAttention self =
         new SelfAttention(
-            linear(w, "attention.self.query", d, d),
-            linear(w, "attention.self.key", d, d),
-            linear(w, "attention.self.value", d, d),
+            load.linear("attention.self.query", d, d),
+            load.linear("attention.self.key", d, d),
+            load.linear("attention.self.value", d, d),
             c.heads,
             c.attentionDropout);
     Output attentionOutput =
         new Output(
-            linear(w, "attention.output.dense", d, d),
-            norm(c, w, "attention.output.LayerNorm"),
+            load.linear("attention.output.dense", d, d),
+            load.norm("attention.output.LayerNorm", d, c.layerNormEps),
             c.hiddenDropout);
     Intermediate intermediate =
         new Intermediate(
-            linear(w, "intermediate.dense", d, c.intermediateSize), Activation.of(c.hiddenAct));
+            load.linear("intermediate.dense", d, c.intermediateSize), Activation.of(c.hiddenAct));
     Output output =
         new Output(
-            linear(w, "output.dense", c.intermediateSize, d),
-            norm(c, w, "output.LayerNorm"),
+            load.linear("output.dense", c.intermediateSize, d),
+            load.norm("output.LayerNorm", d, c.layerNormEps),
             c.hiddenDropout);
     return new Block(new Attention(self, attentionOutput), intermediate, output);
   }
@@ -349,26 +382,22 @@ public final class Bert {
    */
   public static Classifier classifier(Config c, Weights w, int labels, long seed)
       throws IOException {
-    Model model = model(c, w);
-    if (model.pooler == null) {
-      Pooler pooler = new Pooler(head(c, w, "pooler.dense", c.hiddenSize, seed));
-      model = new Model(model.embeddings, model.encoder, pooler);
-    }
-    return new Classifier(model, head(c, w, "classifier", labels, seed), c.classifierDropout);
+    Loader load = new Loader(w);
+    int d = c.hiddenSize;
+    Pooler pooler = new Pooler(load.head("pooler.dense", d, d, true, c.initializerRange, seed));
+    return new Classifier(
+        model(c, load, Positions::inOrder, -1, pooler),
+        load.head("classifier", d, labels, true, c.initializerRange, seed),
+        c.classifierDropout);
   }
 
-  /** The file's weights, or new ones. */
-  private static Linear head(Config c, Weights w, String name, int out, long seed)
+  /** The question answering model of a checkpoint, frozen; see {@link #classifier}. */
+  public static QuestionAnswering questionAnswering(Config c, Weights w, long seed)
       throws IOException {
-    Tensor weight = w.tensorOrNull(name + ".weight", Shape.of(out, c.hiddenSize));
-    Tensor bias = w.tensorOrNull(name + ".bias", Shape.of(out));
-    if (weight == null) {
-      weight =
-          RandomStream.of(seed, "new " + name, 0)
-              .normal(Shape.of(out, c.hiddenSize), c.initializerRange);
-    }
-    return new Linear(
-        Parameter.frozen(weight), Parameter.frozen(bias == null ? Tensor.zeros(out) : bias));
+    Loader load = new Loader(w);
+    return new QuestionAnswering(
+        model(c, load, Positions::inOrder, -1, null),
+        load.head("qa_outputs", c.hiddenSize, 2, true, c.initializerRange, seed));
   }
 
   /**
@@ -415,20 +444,5 @@ public final class Bert {
     Arrays.fill(ones.data(), 1f);
     t.put(name + ".weight", ones);
     t.put(name + ".bias", Tensor.zeros(d));
-  }
-
-  private static Parameter weight(Weights w, String name, int... dims) throws IOException {
-    return Parameter.frozen(w.tensor(name, Shape.of(dims)));
-  }
-
-  private static Linear linear(Weights w, String name, int in, int out) throws IOException {
-    return new Linear(weight(w, name + ".weight", out, in), weight(w, name + ".bias", out));
-  }
-
-  private static LayerNorm norm(Config c, Weights w, String name) throws IOException {
-    return new LayerNorm(
-        weight(w, name + ".weight", c.hiddenSize),
-        weight(w, name + ".bias", c.hiddenSize),
-        c.layerNormEps);
   }
 }

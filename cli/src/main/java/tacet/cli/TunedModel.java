@@ -1,0 +1,29 @@
+package tacet.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import tacet.peft.AdapterFile;
+import tacet.peft.Lora;
+import tacet.transformer.TextModel;
+
+/** A classifier as it is used: with its adapter merged. */
+final class TunedModel {
+  private TunedModel() {}
+
+  /**
+   * Loads a classifier.
+   *
+   * @param adapter in peft's format; null for the model's own head
+   * @throws UserException if there is neither an adapter nor a head
+   */
+  static TextModel load(
+      ModelOptions options, ModelSource source, Path adapter, int outputs, long seed)
+      throws IOException {
+    if (adapter == null && !source.hasClassifier()) {
+      throw new UserException(
+          source.name() + " has no classification head; name an adapter with --adapter");
+    }
+    TextModel base = options.classifier(source, outputs, seed).model();
+    return adapter == null ? base : Lora.merge(AdapterFile.load(adapter, base).model());
+  }
+}

@@ -1,0 +1,160 @@
+package tacet.transformer.model;
+
+import java.io.IOException;
+import tacet.autograd.Parameter;
+import tacet.tensor.RandomStream;
+import tacet.tensor.Shape;
+import tacet.tensor.Tensor;
+import tacet.transformer.Activation;
+import tacet.transformer.Conv1D;
+import tacet.transformer.Embedding;
+import tacet.transformer.LayerNorm;
+import tacet.transformer.Linear;
+import tacet.transformer.checkpoint.Json;
+import tacet.transformer.checkpoint.Weights;
+
+/**
+ * Makes the leaves of a model from a checkpoint, frozen. What is missing or of another shape, {@link
+ * Weights#finish} reports.
+ *
+ * @param weights where names are looked up
+ */
+record Loader(Weights weights) {
+  private static final int MAX_LAYERS = 10_000;
+
+  // ------------------------------------------------------------------ leaves
+
+  /** The loader one or more levels down. */
+  Loader at(String name) {
+    return new Loader(weights.at(name));
+  }
+
+  /** A parameter of the given extents. */
+  Parameter parameter(String name, int... dims) throws IOException {
+    return Parameter.frozen(weights.tensor(name, shape(name, dims)));
+  }
+
+  /** The file's tensor, whatever its shape (finish will report it); null if there is none. */
+  private Tensor tensorOrNull(String name, int... dims) throws IOException {
+    Shape shape = shape(name, dims);
+    return weights.has(name) ? weights.tensor(name, shape) : weights.tensorOrNull(name, shape);
+  }
+
+  /** Extents from a configuration, which may ask for what no array can hold. */
+  private Shape shape(String name, int... dims) throws IOException {
+    try {
+      return Shape.of(dims);
+    } catch (IllegalArgumentException e) {
+      throw weights.checkpoint().config().error(weights.path(name) + ": " + e.getMessage());
+    }
+  }
+
+  /** A table of vectors [rows, width]. */
+  Embedding embedding(String name, int rows, int width) throws IOException {
+    return embedding(name, rows, width, -1);
+  }
+
+  /**
+   * A table of vectors [rows, width].
+   *
+   * @param padding a row that is not learnt; -1 for none
+   */
+  Embedding embedding(String name, int rows, int width, int padding) throws IOException {
+    return new Embedding(parameter(name + ".weight", rows, width), padding);
+  }
+
+  /** A linear layer, weight [out, in]. */
+  Linear linear(String name, int in, int out, boolean bias) throws IOException {
+    return new Linear(
+        parameter(name + ".weight", out, in), bias ? parameter(name + ".bias", out) : null);
+  }
+
+  /** A linear layer with a bias. */
+  Linear linear(String name, int in, int out) throws IOException {
+    return linear(name, in, out, true);
+  }
+
+  /** A linear layer whose weight is [in, out], with a bias. */
+  Conv1D conv1d(String name, int in, int out) throws IOException {
+    return new Conv1D(parameter(name + ".weight", in, out), parameter(name + ".bias", out));
+  }
+
+  /** A layer norm over {@code width} values. */
+  LayerNorm norm(String name, int width, double eps) throws IOException {
+    return new LayerNorm(parameter(name + ".weight", width), parameter(name + ".bias", width), eps);
+  }
+
+  /**
+   * A linear layer of a head: the file's, or a new one with normal weights drawn from the seed and a
+   * bias of zero.
+   *
+   * @param range standard deviation of new weights
+   */
+  Linear head(String name, int in, int out, boolean bias, double range, long seed)
+      throws IOException {
+    Tensor weight = tensorOrNull(name + ".weight", out, in);
+    Tensor b = bias ? tensorOrNull(name + ".bias", out) : null;
+    if (weight == null) {
+      weight = RandomStream.of(seed, "new " + name, 0).normal(Shape.of(out, in), range);
+    }
+    if (bias && b == null) {
+      b = Tensor.zeros(out);
+    }
+    return new Linear(Parameter.frozen(weight), b == null ? null : Parameter.frozen(b));
+  }
+
+  // ------------------------------------------------------------------ what configurations say
+
+  /** A number of things: at least one. */
+  static int count(Json config, String name) throws IOException {
+    return positive(config, name, config.get(name).asInt());
+  }
+
+  /** A number of things: at least one; {@code other} where the configuration says nothing. */
+  static int count(Json config, String name, int other) throws IOException {
+    return positive(config, name, config.intOr(name, other));
+  }
+
+  private static int positive(Json config, String name, int value) throws IOException {
+    if (value < 1) {
+      throw config.error(name + " must be positive, it is " + value);
+    }
+    return value;
+  }
+
+  /** A number of blocks: not so many that listing what is missing fills the memory. */
+  static int layers(Json config, String name, int other) throws IOException {
+    int layers = count(config, name, other);
+    if (layers > MAX_LAYERS) {
+      throw config.error(name + " " + layers + " is more than " + MAX_LAYERS);
+    }
+    return layers;
+  }
+
+  /** The name of an activation that there is. */
+  static String activation(Json config, String name, String other) throws IOException {
+    String activation = config.stringOr(name, other);
+    try {
+      Activation.of(activation);
+    } catch (IllegalArgumentException e) {
+      throw config.error(e.getMessage());
+    }
+    return activation;
+  }
+
+  /** A width that heads divide. */
+  static void requireHeads(Json config, String name, int width, int heads) throws IOException {
+    if (width % heads != 0) {
+      throw config.error(name + " " + width + " is not a multiple of " + heads + " heads");
+    }
+  }
+
+  /** Outputs of the head that a configuration describes: 2 where it says nothing. */
+  static int labels(Json config) throws IOException {
+    int labels =
+        config.has("id2label")
+            ? config.get("id2label").members().size()
+            : config.intOr("num_labels", 2);
+    return positive(config, "the number of labels", labels);
+  }
+}
