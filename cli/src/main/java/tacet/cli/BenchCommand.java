@@ -49,6 +49,12 @@ final class BenchCommand implements Callable<Integer> {
   private boolean quick;
 
   @Option(
+      names = "--tokens",
+      paramLabel = "N",
+      description = "Rows of the products (default: ${DEFAULT-VALUE}).")
+  private int tokens = 128;
+
+  @Option(
       names = "--rounds",
       paramLabel = "N",
       description = "Figures are medians of this many rounds (default: ${DEFAULT-VALUE}).")
@@ -66,8 +72,8 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (rounds < 1) {
-      throw common.usage("--rounds must be at least 1, got " + rounds);
+    if (rounds < 1 || tokens < 1) {
+      throw common.usage("--rounds and --tokens must be at least 1");
     }
     Interleaved.Settings usual = quick ? Interleaved.Settings.QUICK : Interleaved.Settings.STANDARD;
     Interleaved.Settings settings =
@@ -88,7 +94,7 @@ final class BenchCommand implements Callable<Integer> {
       lines.add(line("%-16s %.1f GB/s", "Memory read", roofline.gigabytes()));
       if (what != What.MODEL) {
         progress.say("measuring products");
-        KernelBench kernels = KernelBench.run(engine, settings, quick);
+        KernelBench kernels = KernelBench.run(engine, settings, quick, tokens);
         json.put("dense", kernels.denseJson(roofline));
         json.put("sparse", kernels.sparseJson());
         kernels.describe(roofline, lines);
