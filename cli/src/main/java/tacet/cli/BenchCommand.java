@@ -49,10 +49,22 @@ final class BenchCommand implements Callable<Integer> {
   private boolean quick;
 
   @Option(
+      names = "--tokens",
+      paramLabel = "N",
+      description = "Rows of the products (default: ${DEFAULT-VALUE}).")
+  private int tokens = 128;
+
+  @Option(
       names = "--rounds",
       paramLabel = "N",
       description = "Figures are medians of this many rounds (default: ${DEFAULT-VALUE}).")
   private int rounds = 11;
+
+  @Option(
+      names = "--warm-up",
+      paramLabel = "MS",
+      description = "Milliseconds to warm each job up (1000; 300 with --quick).")
+  private Integer warmUp;
 
   @Mixin private Common common;
 
@@ -60,11 +72,13 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (rounds < 1) {
-      throw common.usage("--rounds must be at least 1, got " + rounds);
+    if (rounds < 1 || tokens < 1) {
+      throw common.usage("--rounds and --tokens must be at least 1");
     }
+    Interleaved.Settings usual = quick ? Interleaved.Settings.QUICK : Interleaved.Settings.STANDARD;
     Interleaved.Settings settings =
-        (quick ? Interleaved.Settings.QUICK : Interleaved.Settings.STANDARD).withRounds(rounds);
+        new Interleaved.Settings(
+            rounds, warmUp == null ? usual.warmUpMillis() : warmUp, usual.roundMillis());
     Progress progress = common.progress();
     Map<String, Object> json = new LinkedHashMap<>();
     List<String> lines = new ArrayList<>();
@@ -80,7 +94,7 @@ final class BenchCommand implements Callable<Integer> {
       lines.add(line("%-16s %.1f GB/s", "Memory read", roofline.gigabytes()));
       if (what != What.MODEL) {
         progress.say("measuring products");
-        KernelBench kernels = KernelBench.run(engine, settings, quick);
+        KernelBench kernels = KernelBench.run(engine, settings, quick, tokens);
         json.put("dense", kernels.denseJson(roofline));
         json.put("sparse", kernels.sparseJson());
         kernels.describe(roofline, lines);

@@ -13,13 +13,12 @@ import tacet.tensor.kernel.Roofline;
 import tacet.tensor.measure.Interleaved;
 
 /**
- * Products of 128 tokens with the matrices of MiniLM's and RoBERTa-large's MLPs.
+ * Products of some tokens with the matrices of MiniLM's and RoBERTa-large's MLPs.
  *
  * @param dense per shape, how fast
  * @param sparse per shape, how much faster at each density
  */
 record KernelBench(List<Dense> dense, List<Sparse> sparse) {
-  private static final int TOKENS = 128;
   private static final int[][] SIZES = {{1536, 384}, {4096, 1024}}; // F, D
   private static final double[] DENSITIES = {.5, .25, .1, .05, .01};
 
@@ -29,26 +28,26 @@ record KernelBench(List<Dense> dense, List<Sparse> sparse) {
   /** The product that skips zeros where that pays: times faster than the dense one, by density. */
   record Sparse(String shape, Map<Double, Double> speedUps) {}
 
-  static KernelBench run(Engine engine, Interleaved.Settings settings, boolean quick) {
+  static KernelBench run(Engine engine, Interleaved.Settings settings, boolean quick, int tokens) {
     List<Dense> dense = new ArrayList<>();
     List<Sparse> sparse = new ArrayList<>();
     for (int i = 0; i < (quick ? 1 : SIZES.length); i++) {
       int f = SIZES[i][0];
       int d = SIZES[i][1];
-      String shape = TOKENS + "x" + d + "x" + f;
-      float[] x = RandomStream.of(1, "x", 0).uniform(Shape.of(TOKENS, f), 1).data();
+      String shape = tokens + "x" + d + "x" + f;
+      float[] x = RandomStream.of(1, "x", 0).uniform(Shape.of(tokens, f), 1).data();
       float[] w = RandomStream.of(1, "w", 0).uniform(Shape.of(f, d), 1).data();
       RightSide b = RightSide.of(w, f, d);
-      float[] y = new float[TOKENS * d];
+      float[] y = new float[tokens * d];
       List<Runnable> jobs = new ArrayList<>();
-      jobs.add(() -> MatMul.dense(engine, x, TOKENS, b.packed(), null, y));
+      jobs.add(() -> MatMul.dense(engine, x, tokens, b.packed(), null, y));
       for (double density : DENSITIES) {
         float[] h = x.clone();
         long active = silence(h, density);
-        jobs.add(() -> MatMul.product(engine, h, TOKENS, active, b, null, y));
+        jobs.add(() -> MatMul.product(engine, h, tokens, active, b, null, y));
       }
       Interleaved times = Interleaved.of(settings, jobs);
-      dense.add(new Dense(shape, 2.0 * TOKENS * f * d / times.nanos(0)));
+      dense.add(new Dense(shape, 2.0 * tokens * f * d / times.nanos(0)));
       Map<Double, Double> speedUps = new LinkedHashMap<>();
       for (int j = 0; j < DENSITIES.length; j++) {
         speedUps.put(DENSITIES[j], times.ratio(0, j + 1));

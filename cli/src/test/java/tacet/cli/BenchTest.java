@@ -20,7 +20,11 @@ class BenchTest {
             "--model",
             model,
             "--quick",
+            "--tokens",
+            2,
             "--rounds",
+            1,
+            "--warm-up",
             1,
             "--quiet",
             "--json",
@@ -33,7 +37,7 @@ class BenchTest {
     assertThat(json.get("read_gigabytes").asDouble()).isPositive();
     assertThat(json.get("machine").get("Threads used").asString()).isEqualTo("2");
     Json dense = json.get("dense").elements().get(0);
-    assertThat(dense.get("shape").asString()).isEqualTo("128x384x1536");
+    assertThat(dense.get("shape").asString()).isEqualTo("2x384x1536");
     assertThat(dense.get("share_of_peak").asDouble())
         .isEqualTo(dense.get("gflops").asDouble() / json.get("peak_gflops").asDouble());
     assertThat(json.get("sparse").elements().get(0).get("speed_up").members())
@@ -47,7 +51,18 @@ class BenchTest {
   @Test
   void onePartForAPerson() throws Exception {
     Path model = Cli.tinyModel(temp.resolve("model"));
-    Cli.Result r = Cli.run("bench", "model", "--model", model, "--quick", "--rounds", 1, "--quiet");
+    Cli.Result r =
+        Cli.run(
+            "bench",
+            "model",
+            "--model",
+            model,
+            "--quick",
+            "--rounds",
+            1,
+            "--warm-up",
+            1,
+            "--quiet");
     assertThat(r.code()).isZero();
     assertThat(r.out())
         .contains("Measured peak", "batch x length", "times faster")

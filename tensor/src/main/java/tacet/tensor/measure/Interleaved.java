@@ -27,11 +27,6 @@ public final class Interleaved {
 
     /** For a look. */
     public static final Settings QUICK = new Settings(9, 300, 4);
-
-    /** The same with another number of rounds. */
-    public Settings withRounds(int n) {
-      return new Settings(n, warmUpMillis, roundMillis);
-    }
   }
 
   private static final int LEAST_TURNS = 4;
