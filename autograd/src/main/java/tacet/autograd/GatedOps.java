@@ -61,22 +61,23 @@ public final class GatedOps {
     float[] in = x.value().data();
     Tensor u = pass.take(x.shape().withLast(f)); // (T, F)
     if (!g.masked()) {
-      MatMul.dense(engine, in, t, weight.transposed().packed(), null, u.data());
+      MatMul.dense(engine, in, t, weight.transposed().packed(engine), null, u.data());
     } else if (MatMul.samples(engine, t, g.active(), weight.plain())) {
       SparseRows places = pass.rows(g).sibling(engine.workspace());
-      SparseMatMul.sampled(engine, in, weight.plain().wide(), places);
+      SparseMatMul.sampled(engine, in, weight.plain().wide(engine), places);
       places.expand(engine, u.data());
       places.release(engine.workspace());
     } else {
-      MatMul.denseByLanes(engine, in, t, weight.transposedByLanes(), u.data());
+      MatMul.denseByLanes(engine, in, t, weight.transposedByLanes(engine), u.data());
     }
     return pass.record(u)
         .from(
             x,
             (dU, dX) ->
-                MatMul.dense(engine, dU.data(), t, weight.plain().packed(), null, dX.data()))
+                MatMul.dense(engine, dU.data(), t, weight.plain().packed(engine), null, dX.data()))
         .skipping(
-            (dU, dX) -> SparseMatMul.product(engine, dU, weight.plain().wide(), null, dX.data()))
+            (dU, dX) ->
+                SparseMatMul.product(engine, dU, weight.plain().wide(engine), null, dX.data()))
         .from(
             weight, (dU, dW) -> MatMul.transposedProduct(engine, dU.data(), t, f, in, d, dW.data()))
         .skipping((dU, dW) -> Ops.sparseGradient(pass, dU, x.value(), false, dW))

@@ -83,24 +83,27 @@ public final class Ops {
     boolean skips = MatMul.skips(engine, t, x.active(), forward);
     boolean sample = x.masked() && out >= SAMPLED_WIDTH;
     if (skips) {
-      SparseMatMul.product(engine, pass.rows(x), forward.wide(), b, y.data());
+      SparseMatMul.product(engine, pass.rows(x), forward.wide(engine), b, y.data());
     } else {
-      MatMul.dense(engine, x.value().data(), t, forward.packed(), b, y.data());
+      MatMul.dense(engine, x.value().data(), t, forward.packed(engine), b, y.data());
     }
     return pass.record(y)
         .from(
             x,
             (dY, dX) -> {
               if (sample) { // the order of sums that the sampled product has
-                PackedMatrix lanes = inFirst ? weight.transposedByLanes() : weight.byLanes();
+                PackedMatrix lanes =
+                    inFirst ? weight.transposedByLanes(engine) : weight.byLanes(engine);
                 MatMul.denseByLanes(engine, dY.data(), t, lanes, dX.data());
               } else {
-                MatMul.dense(engine, dY.data(), t, back.packed(), null, dX.data());
+                MatMul.dense(engine, dY.data(), t, back.packed(engine), null, dX.data());
               }
             })
         .sampled(
-            sample ? (dY, dX) -> SparseMatMul.sampled(engine, dY.data(), forward.wide(), dX) : null)
-        .skipping((dY, dX) -> SparseMatMul.product(engine, dY, back.wide(), null, dX.data()))
+            sample
+                ? (dY, dX) -> SparseMatMul.sampled(engine, dY.data(), forward.wide(engine), dX)
+                : null)
+        .skipping((dY, dX) -> SparseMatMul.product(engine, dY, back.wide(engine), null, dX.data()))
         .from(
             weight,
             (dY, dW) -> {
@@ -165,18 +168,18 @@ public final class Ops {
         y.size(),
         (from, n) -> System.arraycopy(base.value().data(), from, y.data(), from, n));
     Engine engine = pass.engine();
-    MatMul.accumulate(engine, scaled.data(), t, weight.transposed().packed(), y.data());
+    MatMul.accumulate(engine, scaled.data(), t, weight.transposed().packed(engine), y.data());
     return pass.record(y)
         .same(base)
         .from(
             z,
             (dY, dZ) -> {
-              MatMul.dense(engine, dY.data(), t, weight.plain().packed(), null, dZ.data());
+              MatMul.dense(engine, dY.data(), t, weight.plain().packed(engine), null, dZ.data());
               kernels.scale(dZ.data(), 0, t * r, scale, dZ.data(), 0);
             })
         .skipping(
             (dY, dZ) -> {
-              SparseMatMul.product(engine, dY, weight.plain().wide(), null, dZ.data());
+              SparseMatMul.product(engine, dY, weight.plain().wide(engine), null, dZ.data());
               kernels.scale(dZ.data(), 0, t * r, scale, dZ.data(), 0);
             })
         .from(

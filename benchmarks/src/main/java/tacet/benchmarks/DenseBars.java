@@ -127,17 +127,12 @@ public final class DenseBars {
     float[] x = Samples.uniform(m * k, 1);
     float[] w = Samples.uniform(k * n, 2);
     PackedMatrix b = PackedMatrix.of(w, k, n);
-    PackedMatrix scratch = Own.room(k, n);
     float[] y = new float[m * n];
     float[] y2 = new float[m * n];
     List<String> names = new ArrayList<>(List.of("Tacet", PACKING));
     List<Runnable> jobs = new ArrayList<>();
     jobs.add(() -> MatMul.dense(engine, x, m, b, null, y));
-    jobs.add(
-        () -> {
-          Own.pack(w, scratch);
-          MatMul.dense(engine, x, m, scratch, null, y2);
-        });
+    jobs.add(() -> MatMul.denseUnpacked(engine, x, m, k, w, n, null, y2));
     List<Peer.Operation> operations = new ArrayList<>();
     Peer.Product product = new Peer.Product(m, n, k, x, w);
     for (Peer p : peers) {

@@ -1,7 +1,6 @@
 package tacet.benchmarks;
 
 import tacet.tensor.Engine;
-import tacet.tensor.kernel.PackedMatrix;
 import tacet.tensor.kernel.RightSide;
 import tacet.tensor.kernel.SparseMatMul;
 import tacet.tensor.kernel.SparseRows;
@@ -15,24 +14,5 @@ public final class Own {
     SparseRows rows = SparseRows.of(engine, x, t, b.k(), active);
     SparseMatMul.product(engine, rows, b.wide(), null, y);
     rows.release(engine.workspace());
-  }
-
-  /** Room for a packed k × n matrix. */
-  public static PackedMatrix room(int k, int n) {
-    return new PackedMatrix(k, n, new float[PackedMatrix.START + PackedMatrix.size(k, n)]);
-  }
-
-  /** Packs a row-major matrix into room made before, as for weights that change. */
-  public static void pack(float[] w, PackedMatrix room) {
-    PackedMatrix.pack(
-        w,
-        0,
-        room.n(),
-        room.k(),
-        room.n(),
-        room.panels(),
-        PackedMatrix.START,
-        0,
-        PackedMatrix.panels(room.n()));
   }
 }

@@ -12,7 +12,6 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
-import tacet.benchmarks.Own;
 import tacet.benchmarks.Samples;
 import tacet.tensor.kernel.MatMul;
 import tacet.tensor.kernel.PackedMatrix;
@@ -45,7 +44,6 @@ public class Dense {
   private float[] y;
   private float[] dW;
   private PackedMatrix b;
-  private PackedMatrix scratch;
 
   /** For JMH. */
   public Dense() {}
@@ -62,7 +60,6 @@ public class Dense {
     y = new float[m * n];
     dW = new float[n * k];
     b = PackedMatrix.of(w, k, n);
-    scratch = Own.room(k, n);
   }
 
   /** Y = X · B. */
@@ -75,8 +72,7 @@ public class Dense {
   /** Y = X · B, B packed in the call. */
   @Benchmark
   public float[] packingProduct(KernelState s) {
-    Own.pack(w, scratch);
-    MatMul.dense(s.engine, x, m, scratch, null, y);
+    MatMul.denseUnpacked(s.engine, x, m, k, w, n, null, y);
     return y;
   }
 
