@@ -14,6 +14,7 @@ import tacet.deft.Dataset;
 import tacet.deft.task.Example;
 import tacet.tensor.Tensor;
 import tacet.transformer.ImageModel;
+import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.WarmUp;
@@ -23,6 +24,7 @@ import tacet.transformer.checkpoint.OnnxWeights;
 import tacet.transformer.checkpoint.Weights;
 import tacet.transformer.image.ImagePreprocessor;
 import tacet.transformer.image.RgbImage;
+import tacet.transformer.model.T5;
 import tacet.transformer.model.TextModels;
 import tacet.transformer.model.Vit;
 import tacet.transformer.text.Tokenizer;
@@ -135,6 +137,10 @@ final class ModelSource implements AutoCloseable {
     return type().equals("vit");
   }
 
+  boolean isSeq2Seq() throws IOException {
+    return type().equals("t5");
+  }
+
   /** Whether the model tells first and second texts apart. */
   boolean hasTokenTypes() throws IOException {
     return type().equals("bert") || type().equals("roberta");
@@ -143,6 +149,9 @@ final class ModelSource implements AutoCloseable {
   TextModels.Head head() throws IOException {
     if (isImageModel()) {
       return hasClassifier() ? TextModels.Head.CLASSIFIER : TextModels.Head.NONE;
+    }
+    if (isSeq2Seq()) {
+      return TextModels.Head.SEQUENCE_TO_SEQUENCE;
     }
     return TextModels.head(checkpoint);
   }
@@ -186,6 +195,13 @@ final class ModelSource implements AutoCloseable {
   /** The image model with the head that the checkpoint has. */
   ImageModel imageModel() throws IOException {
     ImageModel model = Vit.open(checkpoint);
+    warmUp.close();
+    return model;
+  }
+
+  /** The model that writes sequences for sequences. */
+  Seq2SeqModel seq2seq() throws IOException {
+    Seq2SeqModel model = T5.open(checkpoint);
     warmUp.close();
     return model;
   }
