@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
@@ -16,6 +15,7 @@ import tacet.tensor.WeightFormat;
 import tacet.tensor.measure.Host;
 import tacet.transformer.Batch;
 import tacet.transformer.Compact;
+import tacet.transformer.Continuation;
 import tacet.transformer.Layer;
 import tacet.transformer.Linear;
 import tacet.transformer.Surgery;
@@ -170,7 +170,7 @@ public final class T5Base {
         T5.Generator probed =
             Surgery.replace(
                 model, (p, part) -> p.equals(path) ? new Probed((Layer) part, probe) : part);
-        write(probed, 8);
+        write(probed, NEW_TOKENS);
         Linear wi = (Linear) Surgery.parts(model).get(path);
         double low = 0;
         double high = 1;
@@ -214,19 +214,38 @@ public final class T5Base {
   private double share(T5.Generator model, String path) {
     String mlp = path.endsWith(".wi") ? path.substring(0, path.length() - 2) : path;
     long[] seen = new long[2];
-    Supplier<T5.Generator> tapped = () -> Tap.onActivations(model);
-    try (Pass pass = Pass.inference(engine)) {
-      pass.setObserver(
-          (name, value) -> {
-            if (name.startsWith(mlp)) {
-              seen[0] += value.active();
-              seen[1] += value.shape().size();
-            }
-          });
-      int[] labels = new int[16];
-      Arrays.setAll(labels, i -> 100 + 997 * i);
-      tapped.get().forward(pass, source, model.target(1, labels.length, labels));
+    T5.Generator tapped = Tap.onActivations(model);
+    Pass.Observer counter =
+        (name, value) -> {
+          if (name.startsWith(mlp)) {
+            seen[0] += value.active();
+            seen[1] += value.shape().size();
+          }
+        };
+    if (path.startsWith("encoder")) {
+      try (Pass pass = Pass.inference(engine)) {
+        pass.setObserver(counter);
+        tapped.encode(pass, source);
+      }
+    } else {
+      Continuation run = tapped.begin(engine, source);
+      int[] token = run.beginning(0);
+      for (int i = 0; i < NEW_TOKENS; i++) {
+        try (Pass pass = Pass.inference(engine)) {
+          pass.setObserver(counter);
+          float[] scores = run.step(pass, token).value().data();
+          token = new int[] {greatest(scores, 32128)};
+        }
+      }
     }
     return (double) seen[0] / seen[1];
+  }
+
+  private static int greatest(float[] x, int n) {
+    int best = 0;
+    for (int i = 1; i < n; i++) {
+      best = x[i] > x[best] ? i : best;
+    }
+    return best;
   }
 }
