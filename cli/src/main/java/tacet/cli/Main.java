@@ -32,6 +32,7 @@ import picocli.CommandLine.Spec;
       EvaluateCommand.class,
       ForwardCommand.class,
       GenerateCommand.class,
+      MergeCommand.class,
       TokenizeCommand.class,
       BenchCommand.class,
       CalibrateCommand.class,
