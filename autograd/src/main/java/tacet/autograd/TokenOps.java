@@ -59,9 +59,9 @@ public final class TokenOps {
     int b = x.shape().dim(0);
     int d = x.shape().dim(2);
     int n = x.shape().dim(1) * d; // values of an example in x
-    if (token.value().size() != d) {
+    if (token.shape().size() != d) {
       throw new IllegalArgumentException(
-          "prepend: a token of shape " + token.value().shape() + " meets tokens of width " + d);
+          "prepend: a token of shape " + token.shape() + " meets tokens of width " + d);
     }
     Tensor y = pass.take(Shape.of(b, x.shape().dim(1) + 1, d));
     for (int i = 0; i < b; i++) {
@@ -89,9 +89,9 @@ public final class TokenOps {
   public static Var addToEach(Pass pass, Var x, Parameter table) {
     int b = x.shape().dim(0);
     int n = x.shape().dim(1) * x.shape().dim(2);
-    if (table.value().size() != n) {
+    if (table.shape().size() != n) {
       throw new IllegalArgumentException(
-          "addToEach: a table of shape " + table.value().shape() + " meets " + x.shape());
+          "addToEach: a table of shape " + table.shape() + " meets " + x.shape());
     }
     Tensor y = pass.take(x.shape());
     for (int i = 0; i < b; i++) {

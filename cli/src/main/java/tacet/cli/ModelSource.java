@@ -20,6 +20,7 @@ import tacet.transformer.WarmUp;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.OnnxWeights;
+import tacet.transformer.checkpoint.SafeTensorsWriter;
 import tacet.transformer.checkpoint.Weights;
 import tacet.transformer.image.ImagePreprocessor;
 import tacet.transformer.image.RgbImage;
@@ -249,8 +250,8 @@ final class ModelSource implements AutoCloseable {
           config.containsKey("activation_function") ? "activation_function" : "hidden_act",
           activation);
     }
-    Map<String, Tensor> tensors = new LinkedHashMap<>();
-    Surgery.parameters(model).forEach((path, p) -> tensors.put(path, p.value()));
+    SafeTensorsWriter tensors = new SafeTensorsWriter();
+    Surgery.parameters(model).forEach((path, p) -> tensors.add(path, p.source()));
     Checkpoint.write(dir, Json.of(config), tensors);
     if (!name.equals(MINILM)) {
       for (String file : TOKENIZER_FILES) {

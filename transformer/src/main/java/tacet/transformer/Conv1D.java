@@ -21,17 +21,17 @@ public record Conv1D(Parameter weight, Parameter bias) implements Projection {
 
   @Override
   public int in() {
-    return weight.value().shape().dim(0);
+    return weight.shape().dim(0);
   }
 
   @Override
   public int out() {
-    return weight.value().shape().dim(1);
+    return weight.shape().dim(1);
   }
 
   @Override
   public Conv1D plus(Tensor delta) {
-    Tensor w = weight.value().copy();
+    Tensor w = new Tensor(weight.shape(), weight.source().toArray());
     int in = in();
     int out = out();
     for (int i = 0; i < in; i++) {

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Set;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
 import tacet.transformer.checkpoint.CheckpointException.Mismatch;
 
 /**
@@ -102,12 +103,24 @@ public final class Weights {
    * @throws FormatException if it is damaged or of a type without a float32 meaning
    */
   public Tensor tensor(String name, Shape expected) throws IOException {
+    String found = required(name, expected);
+    return found == null ? standIn(expected) : account.checkpoint.read(found);
+  }
+
+  /** The same tensor, but it stays in its file until it is used; see {@link TensorFile#source}. */
+  public TensorSource source(String name, Shape expected) throws IOException {
+    String found = required(name, expected);
+    return found == null ? standIn(expected) : account.checkpoint.source(found);
+  }
+
+  /** The name in the file of a tensor that fits; else null, and {@link #finish} will report it. */
+  private String required(String name, Shape expected) throws FormatException {
     String found = find(path + name);
     if (found == null) {
       account.missing.add(path + name);
-      return standIn(expected);
+      return null;
     }
-    return fits(found, expected) ? account.checkpoint.read(found) : standIn(expected);
+    return fits(found, expected) ? found : null;
   }
 
   /**

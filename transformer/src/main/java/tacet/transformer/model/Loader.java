@@ -29,9 +29,12 @@ record Loader(Weights weights) {
     return new Loader(weights.at(name));
   }
 
-  /** A parameter of the given extents. */
+  /** A parameter of the given extents; matrices stay in their file, vectors are read. */
   Parameter parameter(String name, int... dims) throws IOException {
-    return Parameter.frozen(weights.tensor(name, shape(name, dims)));
+    Shape shape = shape(name, dims);
+    return dims.length < 2
+        ? Parameter.frozen(weights.tensor(name, shape))
+        : Parameter.stored(weights.source(name, shape));
   }
 
   /** The file's tensor, whatever its shape (finish will report it); null if there is none. */

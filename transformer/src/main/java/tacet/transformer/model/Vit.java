@@ -137,7 +137,7 @@ public final class Vit {
    */
   public record Projection(Parameter weight, Parameter bias) implements Part {
     Var forward(Pass pass, Tensor pixels) {
-      Shape kernel = weight.value().shape();
+      Shape kernel = weight.shape();
       Tensor patches = unfold(pass, pixels, kernel.dim(2), kernel.dim(3)); // [B, P, C·p·q]
       return Ops.linear(pass, pass.constant(patches), weight, bias); // [B, P, D]
     }
