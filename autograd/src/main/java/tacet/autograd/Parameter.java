@@ -50,6 +50,27 @@ public final class Parameter {
     this.packs = null;
   }
 
+  private Parameter(Shape shape, boolean trainable) {
+    this.numbers = null;
+    this.compact = null;
+    this.shape = shape;
+    this.trainable = trainable;
+    this.packs = null;
+  }
+
+  /**
+   * A parameter of which only the shape is known: it can be counted, but not computed with. Takes no
+   * memory, so that models of any size can be laid out.
+   */
+  public static Parameter hollow(Shape shape) {
+    return new Parameter(shape, false);
+  }
+
+  /** Whether only the shape is known. */
+  public boolean isHollow() {
+    return numbers == null && compact == null;
+  }
+
   /** A frozen weight [n, k] of a linear layer, in fewer bits than floats. */
   public static Parameter compact(CompactMatrix weight) {
     return new Parameter(weight);
@@ -90,7 +111,10 @@ public final class Parameter {
               + compact.format()
               + " cannot be trained; train an adapter beside it, or Parameter.trainable(value())");
     }
-    return train == trainable ? this : new Parameter(numbers, train, packs);
+    if (train == trainable) {
+      return this;
+    }
+    return isHollow() ? new Parameter(shape, train) : new Parameter(numbers, train, packs);
   }
 
   /**
@@ -99,6 +123,7 @@ public final class Parameter {
    * and merging, not for computing.
    */
   public Tensor value() {
+    requireValues();
     return compact == null ? numbers.tensor() : new Tensor(shape, compact.expand());
   }
 
@@ -107,7 +132,14 @@ public final class Parameter {
    * expanded into a new tensor by each call.
    */
   public TensorSource source() {
+    requireValues();
     return compact == null ? numbers.current() : value();
+  }
+
+  private void requireValues() {
+    if (isHollow()) {
+      throw new IllegalStateException("a parameter " + shape + " has a shape and no values");
+    }
   }
 
   /** Shape of the value. */
@@ -141,6 +173,9 @@ public final class Parameter {
   }
 
   private Packs packs() {
+    if (packs == null && compact == null) {
+      throw new IllegalStateException("a parameter " + shape + " has a shape and no values");
+    }
     if (packs == null) {
       throw new IllegalStateException(
           "a weight kept as "

@@ -14,6 +14,7 @@ import tacet.deft.Dataset;
 import tacet.deft.task.Example;
 import tacet.tensor.Tensor;
 import tacet.transformer.ImageModel;
+import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.WarmUp;
@@ -24,6 +25,7 @@ import tacet.transformer.checkpoint.SafeTensorsWriter;
 import tacet.transformer.checkpoint.Weights;
 import tacet.transformer.image.ImagePreprocessor;
 import tacet.transformer.image.RgbImage;
+import tacet.transformer.model.T5;
 import tacet.transformer.model.TextModels;
 import tacet.transformer.model.Vit;
 import tacet.transformer.text.Tokenizer;
@@ -136,6 +138,10 @@ final class ModelSource implements AutoCloseable {
     return type().equals("vit");
   }
 
+  boolean isSeq2Seq() throws IOException {
+    return type().equals("t5");
+  }
+
   /** Whether the model tells first and second texts apart. */
   boolean hasTokenTypes() throws IOException {
     return type().equals("bert") || type().equals("roberta");
@@ -144,6 +150,9 @@ final class ModelSource implements AutoCloseable {
   TextModels.Head head() throws IOException {
     if (isImageModel()) {
       return hasClassifier() ? TextModels.Head.CLASSIFIER : TextModels.Head.NONE;
+    }
+    if (isSeq2Seq()) {
+      return TextModels.Head.SEQUENCE_TO_SEQUENCE;
     }
     return TextModels.head(checkpoint);
   }
@@ -191,17 +200,37 @@ final class ModelSource implements AutoCloseable {
     return model;
   }
 
+  /** The model that writes sequences for sequences. */
+  Seq2SeqModel seq2seq() throws IOException {
+    Seq2SeqModel model = T5.open(checkpoint);
+    warmUp.close();
+    return model;
+  }
+
   /** Images as the model's preprocessor_config.json wants them, or as most ViTs do. */
   Tensor pixels(List<Path> files) throws IOException {
-    Path config = Path.of(name).resolve("preprocessor_config.json");
+    return pixels(checkpoint, Path.of(name), files);
+  }
+
+  static Tensor pixels(Checkpoint checkpoint, Path dir, List<Path> files) throws IOException {
+    Vit.open(checkpoint); // a size that the weights do not have is refused before it takes memory
     Vit.Config vit = Vit.Config.of(checkpoint.config());
+    Path file = dir.resolve("preprocessor_config.json");
     ImagePreprocessor preprocessor =
-        Files.exists(config)
-            ? ImagePreprocessor.of(Json.read(config))
-            : ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
+        ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
+    if (Files.exists(file)) {
+      Json config = Json.read(file);
+      preprocessor = ImagePreprocessor.of(config);
+      if (preprocessor.height() != vit.imageHeight() || preprocessor.width() != vit.imageWidth()) {
+        throw config.error(
+            String.format(
+                "images become %d x %d pixels, the model of config.json takes %d x %d",
+                preprocessor.height(), preprocessor.width(), vit.imageHeight(), vit.imageWidth()));
+      }
+    }
     List<RgbImage> images = new ArrayList<>();
-    for (Path file : files) {
-      images.add(ImageFile.read(file));
+    for (Path image : files) {
+      images.add(ImageFile.read(image));
     }
     return preprocessor.pixels(images);
   }
