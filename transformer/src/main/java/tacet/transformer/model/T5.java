@@ -120,8 +120,8 @@ public final class T5 {
               Loader.count(json, "relative_attention_max_distance", 128),
               activation,
               gated,
-              json.doubleOr("dropout_rate", 0.1),
-              json.doubleOr("layer_norm_epsilon", 1e-6),
+              Loader.probability(json, "dropout_rate", 0.1),
+              Loader.epsilon(json, "layer_norm_epsilon", 1e-6),
               json.booleanOr("scale_decoder_outputs", tied),
               json.doubleOr("initializer_factor", 1),
               pad,
@@ -482,10 +482,8 @@ public final class T5 {
       return null;
     }
     Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
-    float[] a = head.weight().value().data();
-    float[] b = shared.weight().value().data();
-    int size = c.vocabularySize * c.width;
-    return Arrays.equals(a, 0, size, b, 0, size) ? null : head;
+    boolean fits = load.weights().has("lm_head.weight", shared.weight().shape());
+    return fits && Loader.same(head.weight(), shared.weight()) ? null : head;
   }
 
   private static Stack stack(Config c, Loader load, int layers, boolean decoder)
