@@ -219,10 +219,11 @@ final class ModelSource implements AutoCloseable {
     Vit.open(checkpoint); // a size that the weights do not have is refused before it takes memory
     Vit.Config vit = Vit.Config.of(checkpoint.config());
     Path file = dir.resolve("preprocessor_config.json");
+    Json config = checkpoint.config();
     ImagePreprocessor preprocessor =
         ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
     if (Files.exists(file)) {
-      Json config = Json.read(file);
+      config = Json.read(file);
       preprocessor = ImagePreprocessor.of(config);
       if (preprocessor.height() != vit.imageHeight() || preprocessor.width() != vit.imageWidth()) {
         throw config.error(
@@ -235,7 +236,11 @@ final class ModelSource implements AutoCloseable {
     for (Path image : files) {
       images.add(ImageFile.read(image));
     }
-    return preprocessor.pixels(images);
+    try {
+      return preprocessor.pixels(images);
+    } catch (IllegalArgumentException e) { // an image that is not to be resized
+      throw config.error(e.getMessage());
+    }
   }
 
   /** Tokens of an image: its patches and one. */
