@@ -19,9 +19,13 @@ import tacet.tensor.Tensor;
 import tacet.transformer.Activation;
 import tacet.transformer.Batch;
 import tacet.transformer.Embedding;
+import tacet.transformer.Join;
 import tacet.transformer.Layer;
 import tacet.transformer.Linear;
+import tacet.transformer.Lookup;
+import tacet.transformer.Memory;
 import tacet.transformer.Part;
+import tacet.transformer.Residual;
 import tacet.transformer.RmsNorm;
 import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
@@ -154,6 +158,7 @@ public final class T5 {
       Layer q,
       Layer k,
       Layer v,
+      Memory memory,
       Layer o,
       RelativeBias relative_attention_bias,
       int heads,
@@ -170,10 +175,15 @@ public final class T5 {
           AttentionOps.attention(
               pass,
               q.forward(pass, x),
-              k.forward(pass, states),
-              v.forward(pass, states),
+              memory.keys(pass, k.forward(pass, states)), // [B, M + Sk, I]
+              memory.values(pass, v.forward(pass, states)),
               new AttentionOps.Attention(
-                  heads, 1, view.keyBias, view.causal, view.positionBias, dropout));
+                  heads,
+                  1,
+                  memory.keyBias(view.keyBias, x.shape().dim(0)),
+                  view.causal,
+                  view.positionBias,
+                  dropout));
       return o.forward(pass, y);
     }
 
@@ -183,6 +193,7 @@ public final class T5 {
           s.at("q", q),
           s.at("k", k),
           s.at("v", v),
+          s.at("memory", memory),
           s.at("o", o),
           s.at("relative_attention_bias", relative_attention_bias),
           heads,
@@ -220,33 +231,39 @@ public final class T5 {
   // ------------------------------------------------------------------ sub-layers
 
   /** x + attention(norm(x)), to itself. */
-  public record SelfLayer(Attention SelfAttention, Layer layer_norm, double dropout)
+  public record SelfLayer(Attention SelfAttention, Layer layer_norm, Join join, double dropout)
       implements Part {
     Var forward(Pass pass, Var x, View view) {
       Var in = layer_norm.forward(pass, x);
       Var y = SelfAttention.forward(pass, in, in, view);
-      return Ops.add(pass, Ops.dropout(pass, y, dropout), x);
+      return join.forward(pass, Ops.dropout(pass, y, dropout), x, null);
     }
 
     @Override
     public SelfLayer rebuild(Surgery s) {
       return new SelfLayer(
-          s.at("SelfAttention", SelfAttention), s.at("layer_norm", layer_norm), dropout);
+          s.at("SelfAttention", SelfAttention),
+          s.at("layer_norm", layer_norm),
+          s.at("join", join),
+          dropout);
     }
   }
 
   /** x + attention(norm(x)), to the encoder's last states. */
-  public record CrossLayer(Attention EncDecAttention, Layer layer_norm, double dropout)
+  public record CrossLayer(Attention EncDecAttention, Layer layer_norm, Join join, double dropout)
       implements Part {
     Var forward(Pass pass, Var x, Var states, View view) {
       Var y = EncDecAttention.forward(pass, layer_norm.forward(pass, x), states, view);
-      return Ops.add(pass, Ops.dropout(pass, y, dropout), x);
+      return join.forward(pass, Ops.dropout(pass, y, dropout), x, null);
     }
 
     @Override
     public CrossLayer rebuild(Surgery s) {
       return new CrossLayer(
-          s.at("EncDecAttention", EncDecAttention), s.at("layer_norm", layer_norm), dropout);
+          s.at("EncDecAttention", EncDecAttention),
+          s.at("layer_norm", layer_norm),
+          s.at("join", join),
+          dropout);
     }
   }
 
@@ -291,16 +308,20 @@ public final class T5 {
   }
 
   /** x + MLP(norm(x)). */
-  public record FeedForward(Mlp DenseReluDense, Layer layer_norm, double dropout) implements Part {
+  public record FeedForward(Mlp DenseReluDense, Layer layer_norm, Join join, double dropout)
+      implements Part {
     Var forward(Pass pass, Var x) {
       Var y = DenseReluDense.forward(pass, layer_norm.forward(pass, x));
-      return Ops.add(pass, Ops.dropout(pass, y, dropout), x);
+      return join.forward(pass, Ops.dropout(pass, y, dropout), x, null);
     }
 
     @Override
     public FeedForward rebuild(Surgery s) {
       return new FeedForward(
-          s.at("DenseReluDense", DenseReluDense), s.at("layer_norm", layer_norm), dropout);
+          s.at("DenseReluDense", DenseReluDense),
+          s.at("layer_norm", layer_norm),
+          s.at("join", join),
+          dropout);
     }
   }
 
@@ -337,7 +358,9 @@ public final class T5 {
      */
     List<Var> hidden(Pass pass, Var embedded, View own, Var states, View other) {
       int length = embedded.shape().dim(1);
-      Var bias = relativeBias().forward(pass, 0, length, length);
+      Attention first = block.get(0).self.SelfAttention;
+      int before = first.memory.length();
+      Var bias = first.relative_attention_bias.forward(pass, before, length, before + length);
       View view = new View(own.keyBias, own.causal, bias);
       List<Var> hidden = new ArrayList<>(block.size() + 1);
       hidden.add(Ops.dropout(pass, embedded, dropout));
@@ -353,10 +376,6 @@ public final class T5 {
                 }));
       }
       return hidden;
-    }
-
-    private RelativeBias relativeBias() {
-      return block.get(0).self.SelfAttention.relative_attention_bias;
     }
 
     private Var end(Pass pass, Var x) {
@@ -381,7 +400,7 @@ public final class T5 {
    * @param startId token before the first of a target
    */
   public record Generator(
-      Embedding shared,
+      Lookup shared,
       Stack encoder,
       Stack decoder,
       Layer lm_head,
@@ -393,7 +412,7 @@ public final class T5 {
     public TextModel.Output forward(Pass pass, Batch source, Batch target) {
       List<Var> read = encode(pass, source);
       Var states = read.get(read.size() - 1);
-      Var tokens = shared.forward(pass, target.ids(), target.shape()); // [B, St, D]
+      Var tokens = shared.words().forward(pass, target.ids(), target.shape()); // [B, St, D]
       List<Var> written =
           decoder.hidden(
               pass,
@@ -478,6 +497,9 @@ public final class T5 {
 
   /** Some files of tied models repeat the table as head. */
   private static Linear head(Config c, Loader load, Embedding shared) throws IOException {
+    if (load.weights().checkpoint().isHollow()) {
+      return c.scaledOutput ? null : load.linear("lm_head", c.width, c.vocabularySize, false);
+    }
     if (!load.weights().has("lm_head.weight")) {
       return null;
     }
@@ -503,11 +525,13 @@ public final class T5 {
               new SelfLayer(
                   attention(c, at.at("layer.0.SelfAttention"), bias),
                   norm(c, at, "layer.0.layer_norm"),
+                  new Residual(Join.Branch.ATTENTION, c.width),
                   c.dropout),
               decoder
                   ? new CrossLayer(
                       attention(c, at.at("layer.1.EncDecAttention"), null),
                       norm(c, at, "layer.1.layer_norm"),
+                      new Residual(Join.Branch.CROSS_ATTENTION, c.width),
                       c.dropout)
                   : null,
               feedForward(c, at.at(decoder ? "layer.2" : "layer.1"))));
@@ -521,6 +545,7 @@ public final class T5 {
         load.linear("q", c.width, inner, false),
         load.linear("k", c.width, inner, false),
         load.linear("v", c.width, inner, false),
+        Memory.none(c.heads, inner),
         load.linear("o", inner, c.width, false),
         bias,
         c.heads,
@@ -541,6 +566,7 @@ public final class T5 {
                 c.dropout)
             : new PlainMlp(mlp.linear("wi", c.width, c.inner, false), act, out, c.dropout),
         norm(c, load, "layer_norm"),
+        new Residual(Join.Branch.MLP, c.width),
         c.dropout);
   }
 
