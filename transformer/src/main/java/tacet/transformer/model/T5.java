@@ -13,12 +13,19 @@ import tacet.autograd.Ops;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
+import tacet.tensor.Engine;
 import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.kernel.KeyValueCache;
 import tacet.transformer.Activation;
 import tacet.transformer.Batch;
+import tacet.transformer.Continuation;
 import tacet.transformer.Embedding;
+<<<<<<< HEAD
+=======
+import tacet.transformer.GenerativeModel;
+>>>>>>> t5
 import tacet.transformer.Join;
 import tacet.transformer.Layer;
 import tacet.transformer.Linear;
@@ -169,7 +176,9 @@ public final class T5 {
      *
      * @param x [B, Sq, D]
      * @param states [B, Sk, D]
+     * @param past what is known of the tokens before, if states are x; else null
      */
+<<<<<<< HEAD
     Var forward(Pass pass, Var x, Var states, View view) {
       Var y =
           AttentionOps.attention(
@@ -185,6 +194,32 @@ public final class T5 {
                   view.positionBias,
                   dropout));
       return o.forward(pass, y);
+=======
+    Var forward(Pass pass, Var x, Var states, KeyValueCache past, View view) {
+      Var keys = k.forward(pass, states); // [B, Sk, I]
+      Var values = v.forward(pass, states);
+      return o.forward(
+          pass, Past.attend(pass, q.forward(pass, x), keys, values, memory, past, how(view)));
+    }
+
+    /** Puts the keys and values of states, and before them the memory's, into an empty cache. */
+    void remember(Pass pass, Var states, KeyValueCache cache) {
+      Var keys = memory.keys(pass, k.forward(pass, states));
+      Var values = memory.values(pass, v.forward(pass, states));
+      cache.append(pass.engine(), keys.value(), values.value());
+    }
+
+    /** The tokens x attend to what {@link #remember} has put into a cache. */
+    Var recall(Pass pass, Var x, KeyValueCache cache, View view) {
+      Var queries = pass.view(q.forward(pass, x), cache.batch());
+      Var y = AttentionOps.attention(pass, queries, cache, how(view));
+      return o.forward(pass, pass.view(y, x.shape().dim(0)));
+    }
+
+    private AttentionOps.Attention how(View view) {
+      return new AttentionOps.Attention(
+          heads, 1, view.keyBias, view.causal, view.positionBias, dropout);
+>>>>>>> t5
     }
 
     @Override
@@ -233,9 +268,13 @@ public final class T5 {
   /** x + attention(norm(x)), to itself. */
   public record SelfLayer(Attention SelfAttention, Layer layer_norm, Join join, double dropout)
       implements Part {
-    Var forward(Pass pass, Var x, View view) {
+    Var forward(Pass pass, Var x, KeyValueCache past, View view) {
       Var in = layer_norm.forward(pass, x);
+<<<<<<< HEAD
       Var y = SelfAttention.forward(pass, in, in, view);
+=======
+      Var y = SelfAttention.forward(pass, in, in, past, view);
+>>>>>>> t5
       return join.forward(pass, Ops.dropout(pass, y, dropout), x, null);
     }
 
@@ -253,7 +292,21 @@ public final class T5 {
   public record CrossLayer(Attention EncDecAttention, Layer layer_norm, Join join, double dropout)
       implements Part {
     Var forward(Pass pass, Var x, Var states, View view) {
+<<<<<<< HEAD
       Var y = EncDecAttention.forward(pass, layer_norm.forward(pass, x), states, view);
+=======
+      Var in = layer_norm.forward(pass, x);
+      return end(pass, EncDecAttention.forward(pass, in, states, null, view), x);
+    }
+
+    /** The same over the states' keys and values. */
+    Var forward(Pass pass, Var x, KeyValueCache states, View view) {
+      Var in = layer_norm.forward(pass, x);
+      return end(pass, EncDecAttention.recall(pass, in, states, view), x);
+    }
+
+    private Var end(Pass pass, Var y, Var x) {
+>>>>>>> t5
       return join.forward(pass, Ops.dropout(pass, y, dropout), x, null);
     }
 
@@ -334,8 +387,15 @@ public final class T5 {
    */
   public record Block(SelfLayer self, CrossLayer cross, FeedForward mlp) implements Part {
     Var forward(Pass pass, Var x, View own, Var states, View other) {
-      Var a = pass.scope(() -> self.forward(pass, x, own));
+      Var a = pass.scope(() -> self.forward(pass, x, null, own));
       Var b = cross == null ? a : pass.scope(() -> cross.forward(pass, a, states, other));
+      return mlp.forward(pass, b);
+    }
+
+    /** The same for new tokens of a decoder, over what is known of those before and of the source. */
+    Var forward(Pass pass, Var x, KeyValueCache past, View own, KeyValueCache states, View other) {
+      Var a = pass.scope(() -> self.forward(pass, x, past, own));
+      Var b = pass.scope(() -> cross.forward(pass, a, states, other));
       return mlp.forward(pass, b);
     }
 
@@ -378,7 +438,11 @@ public final class T5 {
       return hidden;
     }
 
+<<<<<<< HEAD
     private Var end(Pass pass, Var x) {
+=======
+    Var end(Pass pass, Var x) {
+>>>>>>> t5
       return Ops.dropout(pass, final_layer_norm.forward(pass, x), dropout);
     }
 
@@ -394,7 +458,7 @@ public final class T5 {
    * Writes a sequence for a sequence: logits [B, St, V].
    *
    * @param shared [V, D], the tokens of encoder and decoder
-   * @param lm_head [D] → [V]; null where the table of tokens serves as head
+   * @param lm_head [D] → [V]; its weight may be the table of tokens
    * @param outputScale factor of the decoder's last states
    * @param padId token that fills short sequences
    * @param startId token before the first of a target
@@ -407,7 +471,7 @@ public final class T5 {
       float outputScale,
       int padId,
       int startId)
-      implements Seq2SeqModel {
+      implements Seq2SeqModel, GenerativeModel {
     @Override
     public TextModel.Output forward(Pass pass, Batch source, Batch target) {
       List<Var> read = encode(pass, source);
@@ -425,16 +489,23 @@ public final class T5 {
     }
 
     /** The encoder's hidden states, [B, S, D] each. */
-    List<Var> encode(Pass pass, Batch source) {
+    public List<Var> encode(Pass pass, Batch source) {
       Var tokens = shared.forward(pass, source.ids(), source.shape()); // [B, S, D]
       return encoder.hidden(pass, tokens, new View(source.keyBias(), false, null), null, null);
     }
 
-    private Var head(Pass pass, Var last) {
-      Var x = outputScale == 1 ? last : Ops.scale(pass, last, outputScale);
-      return lm_head != null
-          ? lm_head.forward(pass, x)
-          : Ops.linear(pass, x, shared.weight(), null);
+    Var head(Pass pass, Var last) {
+      return lm_head.forward(pass, outputScale == 1 ? last : Ops.scale(pass, last, outputScale));
+    }
+
+    @Override
+    public Continuation begin(Engine engine, Batch prompts) {
+      return new T5Continuation(this, engine, prompts);
+    }
+
+    @Override
+    public int longest() {
+      return Integer.MAX_VALUE; // positions are relative
     }
 
     @Override
@@ -497,6 +568,7 @@ public final class T5 {
 
   /** Some files of tied models repeat the table as head. */
   private static Linear head(Config c, Loader load, Embedding shared) throws IOException {
+<<<<<<< HEAD
     if (load.weights().checkpoint().isHollow()) {
       return c.scaledOutput ? null : load.linear("lm_head", c.width, c.vocabularySize, false);
     }
@@ -506,6 +578,17 @@ public final class T5 {
     Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
     boolean fits = load.weights().has("lm_head.weight", shared.weight().shape());
     return fits && Loader.same(head.weight(), shared.weight()) ? null : head;
+=======
+    if (load.weights().has("lm_head.weight")) {
+      Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
+      int size = c.vocabularySize * c.width;
+      float[] a = head.weight().value().data();
+      if (!Arrays.equals(a, 0, size, shared.weight().value().data(), 0, size)) {
+        return head;
+      }
+    }
+    return new Linear(shared.weight(), null);
+>>>>>>> t5
   }
 
   private static Stack stack(Config c, Loader load, int layers, boolean decoder)
