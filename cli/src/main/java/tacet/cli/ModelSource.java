@@ -23,6 +23,7 @@ import tacet.transformer.WarmUp;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.OnnxWeights;
+import tacet.transformer.checkpoint.SafeTensorsWriter;
 import tacet.transformer.checkpoint.Weights;
 import tacet.transformer.image.ImagePreprocessor;
 import tacet.transformer.image.RgbImage;
@@ -232,17 +233,35 @@ final class ModelSource implements AutoCloseable {
 
   /** Images as the model's preprocessor_config.json wants them, or as most ViTs do. */
   Tensor pixels(List<Path> files) throws IOException {
-    Path config = Path.of(name).resolve("preprocessor_config.json");
+    return pixels(checkpoint, Path.of(name), files);
+  }
+
+  static Tensor pixels(Checkpoint checkpoint, Path dir, List<Path> files) throws IOException {
+    Vit.open(checkpoint); // a size that the weights do not have is refused before it takes memory
     Vit.Config vit = Vit.Config.of(checkpoint.config());
+    Path file = dir.resolve("preprocessor_config.json");
+    Json config = checkpoint.config();
     ImagePreprocessor preprocessor =
-        Files.exists(config)
-            ? ImagePreprocessor.of(Json.read(config))
-            : ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
-    List<RgbImage> images = new ArrayList<>();
-    for (Path file : files) {
-      images.add(ImageFile.read(file));
+        ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
+    if (Files.exists(file)) {
+      config = Json.read(file);
+      preprocessor = ImagePreprocessor.of(config);
+      if (preprocessor.height() != vit.imageHeight() || preprocessor.width() != vit.imageWidth()) {
+        throw config.error(
+            String.format(
+                "images become %d x %d pixels, the model of config.json takes %d x %d",
+                preprocessor.height(), preprocessor.width(), vit.imageHeight(), vit.imageWidth()));
+      }
     }
-    return preprocessor.pixels(images);
+    List<RgbImage> images = new ArrayList<>();
+    for (Path image : files) {
+      images.add(ImageFile.read(image));
+    }
+    try {
+      return preprocessor.pixels(images);
+    } catch (IllegalArgumentException e) { // an image that is not to be resized
+      throw config.error(e.getMessage());
+    }
   }
 
   /** Tokens of an image: its patches and one. */
@@ -313,8 +332,8 @@ final class ModelSource implements AutoCloseable {
   }
 
   private void write(Path dir, Map<String, Object> config, Part model) throws IOException {
-    Map<String, Tensor> tensors = new LinkedHashMap<>();
-    Surgery.parameters(model).forEach((path, p) -> tensors.put(path, p.value()));
+    SafeTensorsWriter tensors = new SafeTensorsWriter();
+    Surgery.parameters(model).forEach((path, p) -> tensors.add(path, p.source()));
     Checkpoint.write(dir, Json.of(config), tensors);
     if (!name.equals(MINILM)) {
       for (String file : TOKENIZER_FILES) {

@@ -128,8 +128,8 @@ public final class T5 {
               Loader.count(json, "relative_attention_max_distance", 128),
               activation,
               gated,
-              json.doubleOr("dropout_rate", 0.1),
-              json.doubleOr("layer_norm_epsilon", 1e-6),
+              Loader.probability(json, "dropout_rate", 0.1),
+              Loader.epsilon(json, "layer_norm_epsilon", 1e-6),
               json.booleanOr("scale_decoder_outputs", tied),
               json.doubleOr("initializer_factor", 1),
               pad,
@@ -540,9 +540,8 @@ public final class T5 {
     }
     if (load.weights().has("lm_head.weight")) {
       Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
-      int size = c.vocabularySize * c.width;
-      float[] a = head.weight().value().data();
-      if (!Arrays.equals(a, 0, size, shared.weight().value().data(), 0, size)) {
+      boolean fits = load.weights().has("lm_head.weight", shared.weight().shape());
+      if (!fits || !Loader.same(head.weight(), shared.weight())) {
         return head;
       }
     }
