@@ -14,6 +14,7 @@ import tacet.deft.Dataset;
 import tacet.deft.task.Example;
 import tacet.tensor.Tensor;
 import tacet.transformer.ImageModel;
+import tacet.transformer.Part;
 import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
@@ -91,6 +92,17 @@ final class ModelSource implements AutoCloseable {
           "--model " + model + ": no such directory; name a Hugging Face directory, or minilm");
     }
     return new ModelSource(model, Checkpoint.open(dir), warmUp);
+  }
+
+  /** The model, or if its directory has no weights one of which only shapes are known. */
+  static ModelSource openShapes(String model) throws IOException {
+    Path dir = Path.of(model);
+    if (model.equals(MINILM) || !Files.isDirectory(dir) || Checkpoint.hasWeights(dir)) {
+      return open(model);
+    }
+    WarmUp warmUp = WarmUp.start();
+    warmUp.close();
+    return new ModelSource(model, Checkpoint.shapes(dir), warmUp);
   }
 
   private static InputStream resource(String file) throws IOException {
@@ -184,15 +196,6 @@ final class ModelSource implements AutoCloseable {
     return model;
   }
 
-  /** The layers that usually get LoRA: those of queries and values, as in peft. */
-  List<String> loraTargets() throws IOException {
-    return switch (type()) {
-      case "gpt2" -> List.of("c_attn");
-      case "opt" -> List.of("q_proj", "v_proj");
-      default -> List.of("query", "value");
-    };
-  }
-
   /** The image model with the head that the checkpoint has. */
   ImageModel imageModel() throws IOException {
     ImageModel model = Vit.open(checkpoint);
@@ -270,6 +273,23 @@ final class ModelSource implements AutoCloseable {
     return named;
   }
 
+  /** The model that an adapter is for: with a classifier, where only the adapter has one. */
+  Part adaptable(Path adapter) throws IOException {
+    if (isImageModel()) {
+      return imageModel();
+    }
+    return head() == TextModels.Head.NONE ? classifier(labels(), 0).model() : model();
+  }
+
+  /** Writes a model as a Hugging Face directory with this model's configuration. */
+  void saveWhole(Path dir, Part model) throws IOException {
+    Map<String, Object> config = new LinkedHashMap<>(checkpoint.config().members());
+    if (!isImageModel() && head() == TextModels.Head.NONE) {
+      config.put("architectures", List.of(TextModels.classifierName(checkpoint.config())));
+    }
+    write(dir, config, model);
+  }
+
   /** Writes a classifier as a Hugging Face directory with this model's configuration. */
   void save(Path dir, TextModel model, int labels, String activation) throws IOException {
     Map<String, Object> config = new LinkedHashMap<>(checkpoint.config().members());
@@ -284,6 +304,10 @@ final class ModelSource implements AutoCloseable {
           config.containsKey("activation_function") ? "activation_function" : "hidden_act",
           activation);
     }
+    write(dir, config, model);
+  }
+
+  private void write(Path dir, Map<String, Object> config, Part model) throws IOException {
     SafeTensorsWriter tensors = new SafeTensorsWriter();
     Surgery.parameters(model).forEach((path, p) -> tensors.add(path, p.source()));
     Checkpoint.write(dir, Json.of(config), tensors);

@@ -36,6 +36,9 @@ record Loader(Weights weights) {
   /** A parameter of the given extents; matrices stay in their file, vectors are read. */
   Parameter parameter(String name, int... dims) throws IOException {
     Shape shape = shape(name, dims);
+    if (weights.checkpoint().isHollow()) {
+      return Parameter.hollow(shape);
+    }
     return dims.length < 2
         ? Parameter.frozen(weights.tensor(name, shape))
         : Parameter.stored(weights.source(name, shape));
@@ -99,8 +102,14 @@ record Loader(Weights weights) {
    */
   Linear head(String name, int in, int out, boolean bias, double range, long seed)
       throws IOException {
+    if (weights.checkpoint().isHollow() && name.startsWith("pooler.")) {
+      return linear(name, in, out, bias); // part of the pre-trained model
+    }
     Shape shape = shape(name, out, in);
     TensorSource weight = sourceOrNull(name + ".weight", out, in);
+    if (weights.checkpoint().isHollow()) {
+      return linear(name, in, out, bias);
+    }
     if (weight == null) { // drawn when the model has been found to fit, and is used
       weight =
           new Deferred(shape, () -> RandomStream.of(seed, "new " + name, 0).normal(shape, range));
