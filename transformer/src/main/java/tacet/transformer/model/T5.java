@@ -22,10 +22,7 @@ import tacet.transformer.Activation;
 import tacet.transformer.Batch;
 import tacet.transformer.Continuation;
 import tacet.transformer.Embedding;
-<<<<<<< HEAD
-=======
 import tacet.transformer.GenerativeModel;
->>>>>>> t5
 import tacet.transformer.Join;
 import tacet.transformer.Layer;
 import tacet.transformer.Linear;
@@ -178,23 +175,6 @@ public final class T5 {
      * @param states [B, Sk, D]
      * @param past what is known of the tokens before, if states are x; else null
      */
-<<<<<<< HEAD
-    Var forward(Pass pass, Var x, Var states, View view) {
-      Var y =
-          AttentionOps.attention(
-              pass,
-              q.forward(pass, x),
-              memory.keys(pass, k.forward(pass, states)), // [B, M + Sk, I]
-              memory.values(pass, v.forward(pass, states)),
-              new AttentionOps.Attention(
-                  heads,
-                  1,
-                  memory.keyBias(view.keyBias, x.shape().dim(0)),
-                  view.causal,
-                  view.positionBias,
-                  dropout));
-      return o.forward(pass, y);
-=======
     Var forward(Pass pass, Var x, Var states, KeyValueCache past, View view) {
       Var keys = k.forward(pass, states); // [B, Sk, I]
       Var values = v.forward(pass, states);
@@ -219,7 +199,6 @@ public final class T5 {
     private AttentionOps.Attention how(View view) {
       return new AttentionOps.Attention(
           heads, 1, view.keyBias, view.causal, view.positionBias, dropout);
->>>>>>> t5
     }
 
     @Override
@@ -270,11 +249,7 @@ public final class T5 {
       implements Part {
     Var forward(Pass pass, Var x, KeyValueCache past, View view) {
       Var in = layer_norm.forward(pass, x);
-<<<<<<< HEAD
-      Var y = SelfAttention.forward(pass, in, in, view);
-=======
       Var y = SelfAttention.forward(pass, in, in, past, view);
->>>>>>> t5
       return join.forward(pass, Ops.dropout(pass, y, dropout), x, null);
     }
 
@@ -292,9 +267,6 @@ public final class T5 {
   public record CrossLayer(Attention EncDecAttention, Layer layer_norm, Join join, double dropout)
       implements Part {
     Var forward(Pass pass, Var x, Var states, View view) {
-<<<<<<< HEAD
-      Var y = EncDecAttention.forward(pass, layer_norm.forward(pass, x), states, view);
-=======
       Var in = layer_norm.forward(pass, x);
       return end(pass, EncDecAttention.forward(pass, in, states, null, view), x);
     }
@@ -306,7 +278,6 @@ public final class T5 {
     }
 
     private Var end(Pass pass, Var y, Var x) {
->>>>>>> t5
       return join.forward(pass, Ops.dropout(pass, y, dropout), x, null);
     }
 
@@ -438,11 +409,7 @@ public final class T5 {
       return hidden;
     }
 
-<<<<<<< HEAD
-    private Var end(Pass pass, Var x) {
-=======
     Var end(Pass pass, Var x) {
->>>>>>> t5
       return Ops.dropout(pass, final_layer_norm.forward(pass, x), dropout);
     }
 
@@ -568,27 +535,16 @@ public final class T5 {
 
   /** Some files of tied models repeat the table as head. */
   private static Linear head(Config c, Loader load, Embedding shared) throws IOException {
-<<<<<<< HEAD
+    Linear tied = new Linear(shared.weight(), null);
     if (load.weights().checkpoint().isHollow()) {
-      return c.scaledOutput ? null : load.linear("lm_head", c.width, c.vocabularySize, false);
+      return c.scaledOutput ? tied : load.linear("lm_head", c.width, c.vocabularySize, false);
     }
     if (!load.weights().has("lm_head.weight")) {
-      return null;
+      return tied;
     }
     Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
     boolean fits = load.weights().has("lm_head.weight", shared.weight().shape());
-    return fits && Loader.same(head.weight(), shared.weight()) ? null : head;
-=======
-    if (load.weights().has("lm_head.weight")) {
-      Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
-      int size = c.vocabularySize * c.width;
-      float[] a = head.weight().value().data();
-      if (!Arrays.equals(a, 0, size, shared.weight().value().data(), 0, size)) {
-        return head;
-      }
-    }
-    return new Linear(shared.weight(), null);
->>>>>>> t5
+    return fits && Loader.same(head.weight(), shared.weight()) ? tied : head;
   }
 
   private static Stack stack(Config c, Loader load, int layers, boolean decoder)
