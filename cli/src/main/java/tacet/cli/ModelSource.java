@@ -13,6 +13,7 @@ import tacet.autograd.Parameter;
 import tacet.deft.Dataset;
 import tacet.deft.task.Example;
 import tacet.tensor.Tensor;
+import tacet.transformer.GenerativeModel;
 import tacet.transformer.ImageModel;
 import tacet.transformer.Part;
 import tacet.transformer.Seq2SeqModel;
@@ -210,6 +211,26 @@ final class ModelSource implements AutoCloseable {
     return model;
   }
 
+  /** The model that writes tokens. */
+  GenerativeModel generative() throws IOException {
+    if (isSeq2Seq()) {
+      GenerativeModel model = T5.open(checkpoint);
+      warmUp.close();
+      return model;
+    }
+    if (!(TextModels.languageModel(checkpoint) instanceof GenerativeModel model)) {
+      throw checkpoint.config().error("the model writes no text");
+    }
+    warmUp.close();
+    return model;
+  }
+
+  /** What says how to generate, the first thing that does counts. */
+  List<Json> generationConfigs() throws IOException {
+    Path file = Path.of(name).resolve("generation_config.json");
+    return Files.exists(file) ? List.of(Json.read(file), config()) : List.of(config());
+  }
+
   /** Images as the model's preprocessor_config.json wants them, or as most ViTs do. */
   Tensor pixels(List<Path> files) throws IOException {
     return pixels(checkpoint, Path.of(name), files);
@@ -277,6 +298,9 @@ final class ModelSource implements AutoCloseable {
   Part adaptable(Path adapter) throws IOException {
     if (isImageModel()) {
       return imageModel();
+    }
+    if (isSeq2Seq()) {
+      return seq2seq();
     }
     return head() == TextModels.Head.NONE ? classifier(labels(), 0).model() : model();
   }
