@@ -42,6 +42,7 @@ final class TrainCommand implements Callable<Integer> {
   /** What is trained. */
   enum Method {
     lora,
+    qlora,
     full
   }
 
@@ -113,7 +114,7 @@ final class TrainCommand implements Callable<Integer> {
     DensityLoss loss = density.loss();
     Progress progress = common.progress();
     try (Engine engine = common.engine();
-        ModelSource source = model.open()) {
+        ModelSource source = method == Method.qlora ? model.openQuantised() : model.open()) {
       targets = targets == null ? source.loraTargets() : targets;
       List<Example> examples = task.train().read();
       examples = examples.subList(0, Math.min(trainSamples, examples.size()));
@@ -132,14 +133,17 @@ final class TrainCommand implements Callable<Integer> {
                   : new Targets(targets, null),
               modulesToSave(loaded));
       TextModel trained =
-          method == Method.lora
+          method != Method.full
               ? lora.applyTo(base, seed)
               : Surgery.replaceParameters(base, (path, p) -> p.withTrainable(true));
+      Files.createDirectories(out);
+      Path moments = method == Method.qlora ? out.resolve("moments.paged") : null;
       Trainer trainer =
           new Trainer(
               engine,
               trained,
               task,
+              moments,
               new Trainer.Settings(
                   epochs,
                   batch,
@@ -150,7 +154,6 @@ final class TrainCommand implements Callable<Integer> {
                   seed,
                   loss,
                   density.ramp()));
-      Files.createDirectories(out);
       Path checkpoint = out.resolve("checkpoint.safetensors");
       long from = resume && Files.exists(checkpoint) ? trainer.restore(checkpoint) : 0;
       Path logFile = out.resolve("log.jsonl");
@@ -166,7 +169,8 @@ final class TrainCommand implements Callable<Integer> {
       }
       RunMetrics metrics =
           metrics(task, trained, trainer, result, (System.nanoTime() - start) * 1e-9, source);
-      if (method == Method.lora) {
+      trainer.close();
+      if (method != Method.full) {
         AdapterFile.save(out.resolve("adapter"), trained, lora, "SEQ_CLS", source.name());
       } else {
         source.save(out.resolve("model"), trained, task.outputs(), model.chosen());
@@ -217,7 +221,8 @@ final class TrainCommand implements Callable<Integer> {
     c.put("model", source.name());
     c.put("activation", model.activation());
     c.put("method", method.name());
-    if (method == Method.lora) {
+    c.put("weights", method == Method.qlora ? "nf4" : model.weights());
+    if (method != Method.full) {
       c.put("rank", rank);
       c.put("alpha", alpha);
       c.put("lora_dropout", loraDropout);

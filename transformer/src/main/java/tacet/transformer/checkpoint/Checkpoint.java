@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 import tacet.tensor.Tensor;
+import tacet.tensor.WeightFormat;
 
 /**
  * A model at rest: its configuration and its tensors, whatever they are kept in.
@@ -45,13 +46,38 @@ public final class Checkpoint implements AutoCloseable {
   private final Json config;
   private final List<TensorFile> files;
   private final Map<String, TensorFile> fileOf;
+  private final WeightFormat linears;
 
   private Checkpoint(
       String name, Json config, List<TensorFile> files, Map<String, TensorFile> fileOf) {
+    this(name, config, files, fileOf, WeightFormat.F32);
+  }
+
+  private Checkpoint(
+      String name,
+      Json config,
+      List<TensorFile> files,
+      Map<String, TensorFile> fileOf,
+      WeightFormat linears) {
     this.name = name;
     this.config = config;
     this.files = List.copyOf(files);
     this.fileOf = Collections.unmodifiableMap(fileOf);
+    this.linears = linears;
+  }
+
+  /**
+   * The same checkpoint, from which models are loaded with the weights of their linear layers in a
+   * format, one layer after the other; output layers ({@link BitsAndBytes#KEPT}) keep their floats.
+   * Closing either closes both.
+   */
+  public Checkpoint linearsAs(WeightFormat format) {
+    return new Checkpoint(name, config, files, fileOf, format);
+  }
+
+  /** How models keep the weights of their linear layers. */
+  WeightFormat linears() {
+    return linears;
   }
 
   // ---------------------------------------------------------------- opening

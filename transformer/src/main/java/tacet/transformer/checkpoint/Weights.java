@@ -7,6 +7,9 @@ import java.util.List;
 import java.util.Set;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.WeightFormat;
+import tacet.tensor.kernel.CompactMatrix;
+import tacet.tensor.kernel.Nf4Matrix;
 import tacet.transformer.checkpoint.CheckpointException.Mismatch;
 
 /**
@@ -107,7 +110,7 @@ public final class Weights {
       account.missing.add(path + name);
       return standIn(expected);
     }
-    return fits(found, expected) ? account.checkpoint.read(found) : standIn(expected);
+    return fits(found, expected) ? read(found) : standIn(expected);
   }
 
   /**
@@ -122,7 +125,56 @@ public final class Weights {
       account.initialised.add(path + name);
       return null;
     }
-    return fits(found, expected) ? account.checkpoint.read(found) : null;
+    return fits(found, expected) ? read(found) : null;
+  }
+
+  /** A tensor as floats, expanded if it is stored in four bits. */
+  private Tensor read(String found) throws IOException {
+    if (!BitsAndBytes.has(account.checkpoint, found)) {
+      return account.checkpoint.read(found);
+    }
+    BitsAndBytes.Stored w = BitsAndBytes.read(account.checkpoint, found);
+    return new Tensor(Shape.of(w.rows(), w.columns()), w.value().expand());
+  }
+
+  /**
+   * The weight of a linear layer in fewer bits: one that is stored in four bits (see {@link
+   * BitsAndBytes}), or that the checkpoint is to be read in fewer bits ({@link
+   * Checkpoint#linearsAs}), unless it is an output layer's.
+   *
+   * @param inFirst whether it is [in, out] in a file of floats, as GPT-2 has it
+   * @return null if it is neither, or missing, or of another shape: {@link #tensor} tells
+   */
+  public CompactMatrix compactOrNull(String name, int out, int in, boolean inFirst)
+      throws IOException {
+    String found = find(path + name);
+    if (found == null) {
+      return null;
+    }
+    Checkpoint checkpoint = account.checkpoint;
+    if (BitsAndBytes.has(checkpoint, found)) {
+      if (!fits(found, Shape.of(out, in))) {
+        return null;
+      }
+      BitsAndBytes.Stored w = BitsAndBytes.read(checkpoint, found);
+      return Nf4Matrix.of(w.value(), out, in);
+    }
+    WeightFormat format = checkpoint.linears();
+    if (format == WeightFormat.F32 || BitsAndBytes.keeps(path + name)) {
+      return null;
+    }
+    Shape shape = inFirst ? Shape.of(in, out) : Shape.of(out, in);
+    if (!fits(found, shape)) {
+      return null;
+    }
+    float[] w = checkpoint.read(found).data();
+    try {
+      return inFirst
+          ? CompactMatrix.ofTransposed(format, w, out, in)
+          : CompactMatrix.of(format, w, out, in);
+    } catch (IllegalArgumentException e) {
+      throw checkpoint.info(found).error(e.getMessage());
+    }
   }
 
   /**
@@ -179,16 +231,21 @@ public final class Weights {
         List.copyOf(account.mismatched));
   }
 
-  private boolean fits(String found, Shape expected) throws FormatException {
+  private boolean fits(String found, Shape expected) throws IOException {
     account.used.add(found);
-    TensorInfo info = account.checkpoint.info(found);
-    int[] dims = expected.toArray();
-    boolean same = info.dims().size() == dims.length;
-    for (int i = 0; same && i < dims.length; i++) {
-      same = info.dims().get(i) == dims[i];
+    List<Long> stored = account.checkpoint.info(found).dims();
+    if (BitsAndBytes.has(account.checkpoint, found)) {
+      account.used.addAll(BitsAndBytes.companions(account.checkpoint, found));
+      stored = BitsAndBytes.dims(account.checkpoint, found);
     }
-    if (!same) {
-      account.mismatched.add(new Mismatch(found, info.dims(), expected));
+    int[] dims = expected.toArray();
+    boolean same = stored.size() == dims.length;
+    for (int i = 0; same && i < dims.length; i++) {
+      same = stored.get(i) == dims[i];
+    }
+    Mismatch mismatch = new Mismatch(found, stored, expected);
+    if (!same && !account.mismatched.contains(mismatch)) {
+      account.mismatched.add(mismatch);
     }
     return same;
   }

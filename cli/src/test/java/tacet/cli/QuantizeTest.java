@@ -1,0 +1,210 @@
+package tacet.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import tacet.tensor.Tensor;
+import tacet.transformer.checkpoint.DType;
+import tacet.transformer.checkpoint.Json;
+import tacet.transformer.checkpoint.SafeTensors;
+
+/** {@code tacet quantize}, and models in four bits, against PyTorch (make_qlora_golden.py). */
+class QuantizeTest {
+  @TempDir Path temp;
+
+  private static Path golden(String name) throws URISyntaxException {
+    return Path.of(QuantizeTest.class.getResource("/qlora/" + name).toURI());
+  }
+
+  private static Cli.Result run(Object... args) {
+    Cli.Result r = Cli.run(args);
+    assertThat(r.err()).isEmpty();
+    assertThat(r.code()).isZero();
+    return r;
+  }
+
+  private Path forward(Path model, Path dir) {
+    Path out = temp.resolve("out.safetensors");
+    run(
+        "forward",
+        "--model",
+        model,
+        "--adapter",
+        dir.resolve("adapter"),
+        "--inputs",
+        dir.resolve("inputs.safetensors"),
+        "--output",
+        out,
+        "--hidden-states",
+        "--gradients");
+    return out;
+  }
+
+  private static int compare(Path expectedFile, Path foundFile) throws IOException {
+    try (SafeTensors expected = SafeTensors.open(expectedFile);
+        SafeTensors found = SafeTensors.open(foundFile)) {
+      for (String name : expected.names()) {
+        Tensor e = expected.read(name);
+        Tensor f = found.read(name);
+        assertThat(f.shape()).as(name).isEqualTo(e.shape());
+        double largest = 0;
+        double worst = 0;
+        for (int i = 0; i < e.size(); i++) {
+          largest = Math.max(largest, Math.abs(e.data()[i]));
+          worst = Math.max(worst, Math.abs(e.data()[i] - f.data()[i]));
+        }
+        double tolerance = name.startsWith("grad.") ? 1e-3 : 1e-4;
+        assertThat(worst).as(name).isLessThanOrEqualTo(Math.max(1e-6, tolerance * largest));
+      }
+      return expected.names().size();
+    }
+  }
+
+  /** Logits, loss, hidden states and the gradients of a LoRA over weights in four bits. */
+  @ParameterizedTest
+  @ValueSource(strings = {"bert-nested", "gpt2-nested", "opt-plain"})
+  void fourBitModelsComputeWhatPyTorchDoes(String name) throws Exception {
+    Path dir = golden(name);
+    int compared = compare(dir.resolve("expected.safetensors"), forward(dir.resolve("model"), dir));
+    assertThat(compared).isGreaterThan(12);
+  }
+
+  /** What we write is what PyTorch wrote: codes and scales to the bit. */
+  @ParameterizedTest
+  @ValueSource(strings = {"bert-nested", "gpt2-nested", "opt-plain"})
+  void quantisesToTheSameBytes(String name) throws Exception {
+    Path dir = golden(name);
+    Path out = temp.resolve("quantised");
+    boolean nested = name.endsWith("nested");
+    run(
+        "quantize",
+        "--model",
+        dir.resolve("floats"),
+        "--out",
+        out,
+        "--quiet",
+        nested ? "--json" : "--no-double-quant");
+    int codes = 0;
+    try (SafeTensors expected = SafeTensors.open(dir.resolve("model/model.safetensors"));
+        SafeTensors found = SafeTensors.open(out.resolve("model.safetensors"))) {
+      assertThat(found.names()).containsExactlyInAnyOrderElementsOf(expected.names());
+      for (String t : expected.names()) {
+        assertThat(found.info(t).dtype()).as(t).isEqualTo(expected.info(t).dtype());
+        if (t.contains("quant_state")) { // the mean of scales may differ by a rounding
+          Json e = Json.parse(expected.readBytes(t), t);
+          Json f = Json.parse(found.readBytes(t), t);
+          assertThat(f.members().keySet()).isEqualTo(e.members().keySet());
+          assertThat(f.get("shape").toString()).isEqualTo(e.get("shape").toString());
+          double offset = e.doubleOr("nested_offset", 0);
+          assertThat(f.doubleOr("nested_offset", 0)).isCloseTo(offset, within(3e-8));
+        } else if (t.endsWith("nested_absmax")) {
+          float[] e = expected.read(t).data();
+          assertThat(found.read(t).data()).containsExactly(e, within(6e-8f));
+        } else {
+          assertThat(found.info(t).dims()).as(t).isEqualTo(expected.info(t).dims());
+          assertThat(found.readBytes(t)).as(t).isEqualTo(expected.readBytes(t));
+          codes += expected.info(t).dtype() == DType.U8 ? 1 : 0;
+        }
+      }
+    }
+    assertThat(codes).isGreaterThan(7);
+    Json config = Json.read(out.resolve("config.json")).get("quantization_config");
+    assertThat(config.get("bnb_4bit_use_double_quant").asBoolean()).isEqualTo(nested);
+    compare(dir.resolve("expected.safetensors"), forward(out, dir));
+  }
+
+  @Test
+  void sixteenBitsAndWhatIsRefused() throws Exception {
+    Path floats = golden("gpt2-nested").resolve("floats");
+    for (String format : List.of("bf16", "f16")) {
+      Path out = temp.resolve(format);
+      Cli.Result r =
+          run("quantize", "--model", floats, "--out", out, "--quiet", "--format", format);
+      assertThat(r.out()).contains("8 tensors as " + format).contains("c_attn.weight");
+      try (SafeTensors found = SafeTensors.open(out.resolve("model.safetensors"))) {
+        DType dtype = format.equals("bf16") ? DType.BF16 : DType.F16;
+        String attention = "transformer.h.0.attn.c_attn.weight";
+        assertThat(found.info(attention).dtype()).isEqualTo(dtype);
+        assertThat(found.info(attention).dims()).containsExactly(24L, 72L); // not turned
+        assertThat(found.info("transformer.wte.weight").dtype()).isEqualTo(DType.F32);
+      }
+    }
+    Object[][] wrong = {
+      {golden("gpt2-nested").resolve("model"), temp.resolve("x"), "quantised already"},
+      {floats, floats, "--out is the model itself"},
+    };
+    for (Object[] w : wrong) {
+      Cli.Result r = Cli.run("quantize", "--model", w[0], "--out", w[1], "--quiet");
+      assertThat(r.code()).isEqualTo(1);
+      assertThat(r.err()).hasLineCount(1).contains((String) w[2]);
+    }
+  }
+
+  /** The base stays in four bits, and what was trained is found again over the same base. */
+  @Test
+  void trainsAndEvaluates() throws Exception {
+    Path model = temp.resolve("model");
+    Path data = temp.resolve("data");
+    Cli.tinyModel(model);
+    Cli.tinyTask(data);
+    Path out = temp.resolve("run");
+    Path again = temp.resolve("again");
+    for (Path o : List.of(out, again)) {
+      run(
+          "train",
+          "--model",
+          model,
+          "--task",
+          "SST-2",
+          "--data",
+          data,
+          "--method",
+          "qlora",
+          "--batch",
+          8,
+          "--lr",
+          "1e-2",
+          "--epochs",
+          2,
+          "--quiet",
+          "--out",
+          o);
+    }
+    assertThat(out.resolve("moments.paged")).doesNotExist();
+    String weights = "adapter/adapter_model.safetensors";
+    assertThat(Files.readAllBytes(again.resolve(weights)))
+        .isEqualTo(Files.readAllBytes(out.resolve(weights)));
+    Json trained = Json.read(out.resolve("metrics.json"));
+    assertThat(trained.get("method").asString()).isEqualTo("qlora");
+    Path stored = temp.resolve("stored");
+    run("quantize", "--model", model, "--out", stored, "--quiet");
+    for (Object[] base : new Object[][] {{model, "nf4"}, {stored, "f32"}}) {
+      Cli.Result r =
+          run(
+              "evaluate",
+              "--model",
+              base[0],
+              "--weights",
+              base[1],
+              "--adapter",
+              out.resolve("adapter"),
+              "--task",
+              "SST-2",
+              "--data",
+              data,
+              "--quiet",
+              "--json");
+      assertThat(Json.parse(r.out(), "evaluate").get("score").asDouble())
+          .isEqualTo(trained.get("score").asDouble());
+    }
+  }
+}
