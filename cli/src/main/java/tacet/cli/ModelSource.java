@@ -22,6 +22,7 @@ import tacet.transformer.Conv1D;
 import tacet.transformer.ImageModel;
 import tacet.transformer.Linear;
 import tacet.transformer.Part;
+import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.WarmUp;
@@ -32,6 +33,7 @@ import tacet.transformer.checkpoint.SafeTensorsWriter;
 import tacet.transformer.checkpoint.Weights;
 import tacet.transformer.image.ImagePreprocessor;
 import tacet.transformer.image.RgbImage;
+import tacet.transformer.model.T5;
 import tacet.transformer.model.TextModels;
 import tacet.transformer.model.Vit;
 import tacet.transformer.text.Tokenizer;
@@ -154,6 +156,10 @@ final class ModelSource implements AutoCloseable {
     return type().equals("vit");
   }
 
+  boolean isSeq2Seq() throws IOException {
+    return type().equals("t5");
+  }
+
   /** Whether the model tells first and second texts apart. */
   boolean hasTokenTypes() throws IOException {
     return type().equals("bert") || type().equals("roberta");
@@ -162,6 +168,9 @@ final class ModelSource implements AutoCloseable {
   TextModels.Head head() throws IOException {
     if (isImageModel()) {
       return hasClassifier() ? TextModels.Head.CLASSIFIER : TextModels.Head.NONE;
+    }
+    if (isSeq2Seq()) {
+      return TextModels.Head.SEQUENCE_TO_SEQUENCE;
     }
     return TextModels.head(checkpoint);
   }
@@ -205,6 +214,13 @@ final class ModelSource implements AutoCloseable {
   /** The image model with the head that the checkpoint has. */
   ImageModel imageModel() throws IOException {
     ImageModel model = Vit.open(checkpoint);
+    warmUp.close();
+    return model;
+  }
+
+  /** The model that writes sequences for sequences. */
+  Seq2SeqModel seq2seq() throws IOException {
+    Seq2SeqModel model = T5.open(checkpoint);
     warmUp.close();
     return model;
   }
@@ -261,7 +277,10 @@ final class ModelSource implements AutoCloseable {
 
   /** The model of the checkpoint with all it has, whatever it is, to look at. */
   private Part tree() throws IOException {
-    Part tree = isImageModel() ? Vit.open(checkpoint) : TextModels.open(checkpoint);
+    Part tree =
+        isImageModel()
+            ? Vit.open(checkpoint)
+            : isSeq2Seq() ? T5.open(checkpoint) : TextModels.open(checkpoint);
     warmUp.close();
     return tree;
   }

@@ -61,6 +61,30 @@ public record DensityLoss(Surrogate surrogate, double parameter, double lambda, 
     return terms;
   }
 
+  /**
+   * The terms of a model with an encoder and a decoder, each averaged by itself; both density losses
+   * are added to the task loss.
+   */
+  public record Sides(Terms encoder, Terms decoder) {}
+
+  /**
+   * Begins to collect the losses of one forward pass of a model whose layers' paths begin with
+   * {@code encoder.} or {@code decoder.}, and shows each layer's activations to somebody else too.
+   *
+   * @param source tokens of the encoder
+   * @param target tokens of the decoder; those count whose mask is 1
+   */
+  public Sides observe(Pass pass, Batch source, Batch target, Pass.Observer also) {
+    Sides sides =
+        new Sides(new Terms(padding.tokenWeights(source)), new Terms(padding.tokenWeights(target)));
+    pass.setObserver(
+        (name, activation) -> {
+          (name.startsWith("decoder.") ? sides.decoder : sides.encoder).see(pass, activation);
+          also.see(name, activation);
+        });
+    return sides;
+  }
+
   /** The terms of one forward pass, one per tapped layer. */
   public final class Terms {
     private final float[] weights;
