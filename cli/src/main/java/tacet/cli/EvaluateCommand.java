@@ -28,7 +28,10 @@ import tacet.transformer.checkpoint.Json;
 final class EvaluateCommand implements Callable<Integer> {
   @Mixin private ModelOptions model;
 
-  @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter in peft's format.")
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "An adapter in peft's or AdapterHub's format.")
   private Path adapter;
 
   @Mixin private TaskOptions data;
@@ -48,6 +51,7 @@ final class EvaluateCommand implements Callable<Integer> {
       Dataset dev = source.dataset(task.dev().read(), data.maxLength());
       TextModel base = model.classifier(source, task.outputs(), seed).model();
       TextModel plain = base;
+      String method = "none";
       long trainable = 0;
       long all = Surgery.count(Surgery.parameters(base));
       if (adapter != null) {
@@ -55,6 +59,7 @@ final class EvaluateCommand implements Callable<Integer> {
         trainable = Surgery.count(Surgery.trainable(loaded.model()));
         all = Surgery.count(Surgery.parameters(loaded.model()));
         plain = TunedModel.merged(loaded.model());
+        method = loaded.method().name();
       } else if (!source.hasClassifier()) {
         throw new UserException(
             source.name() + " has no classification head; name an adapter with --adapter");
@@ -69,7 +74,7 @@ final class EvaluateCommand implements Callable<Integer> {
       RunMetrics metrics =
           new RunMetrics(
               task.name(),
-              adapter == null ? "none" : "lora",
+              method,
               result.score(),
               result.metrics(),
               result.density(),

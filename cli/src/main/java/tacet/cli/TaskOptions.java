@@ -38,6 +38,14 @@ final class TaskOptions {
     return maxLength;
   }
 
+  /** Outputs of the task's head, which do not depend on its data. */
+  int outputs() {
+    if (data == null) {
+      data = Path.of(".");
+    }
+    return task(0).outputs();
+  }
+
   Task task(long seed) {
     if (task.equals(SyntheticReviews.NAME)) {
       return SyntheticReviews.task(seed, TRAIN, DEV);

@@ -23,10 +23,10 @@ import tacet.deft.report.RunMetrics;
 import tacet.deft.task.Example;
 import tacet.deft.task.Task;
 import tacet.peft.AdapterFile;
-import tacet.peft.Lora;
-import tacet.peft.Targets;
+import tacet.peft.PeftMethod;
 import tacet.tensor.Engine;
 import tacet.tensor.measure.Host;
+import tacet.transformer.Part;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
@@ -39,38 +39,10 @@ import tacet.transformer.model.TextModels;
     sortOptions = false,
     description = "Fine-tunes a model and writes the adapter, metrics.json and log.jsonl.")
 final class TrainCommand implements Callable<Integer> {
-  /** What is trained. */
-  enum Method {
-    lora,
-    qlora,
-    full
-  }
-
   @Mixin private ModelOptions model;
   @Mixin private TaskOptions data;
 
-  @Option(
-      names = "--method",
-      paramLabel = "NAME",
-      description = "What is trained: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
-  private Method method = Method.lora;
-
-  @Option(names = "--rank", paramLabel = "R", description = "Rank of LoRA (8).")
-  private int rank = 8;
-
-  @Option(names = "--alpha", paramLabel = "A", description = "Scaling of LoRA is A/R (16).")
-  private double alpha = 16;
-
-  @Option(names = "--lora-dropout", paramLabel = "P", description = "Dropout of LoRA (0.1).")
-  private double loraDropout = 0.1;
-
-  @Option(
-      names = "--targets",
-      split = ",",
-      paramLabel = "NAME",
-      description =
-          "Linear layers that get LoRA, by name, or all-linear (those of queries and values).")
-  private List<String> targets;
+  @Mixin private MethodOptions methodOptions;
 
   @Mixin private DensityOptions density;
 
@@ -98,8 +70,15 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--seed", paramLabel = "N", description = "Of every random choice (1).")
   private long seed = 1;
 
-  @Option(names = "--out", required = true, paramLabel = "DIR", description = "Where to write.")
+  @Option(names = "--out", paramLabel = "DIR", description = "Where to write.")
   private Path out;
+
+  @Option(
+      names = "--dry-run",
+      description = {
+        "Print how many parameters would be trained, and do nothing. The model's config.json is enough."
+      })
+  private boolean dryRun;
 
   @Option(names = "--resume", description = "Go on from the last checkpoint in --out.")
   private boolean resume;
@@ -110,40 +89,32 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (dryRun) {
+      return countOnly();
+    }
+    if (out == null) {
+      throw common.usage("Missing required option: '--out=DIR'");
+    }
     Task task = data.task(seed);
     DensityLoss loss = density.loss();
     Progress progress = common.progress();
     try (Engine engine = common.engine();
-        ModelSource source = method == Method.qlora ? model.openQuantised() : model.open()) {
-      targets = targets == null ? source.loraTargets() : targets;
+        ModelSource source = methodOptions.isQlora() ? model.openQuantised() : model.open()) {
       List<Example> examples = task.train().read();
       examples = examples.subList(0, Math.min(trainSamples, examples.size()));
       Dataset train = source.dataset(examples, data.maxLength());
       Dataset dev = source.dataset(task.dev().read(), data.maxLength());
       TextModels.Classifier loaded = model.classifier(source, task.outputs(), seed);
       TextModel base = loaded.model();
-      Lora lora =
-          new Lora(
-              rank,
-              alpha,
-              loraDropout,
-              false,
-              targets.equals(List.of(Targets.ALL_LINEAR))
-                  ? Targets.allLinear()
-                  : new Targets(targets, null),
-              modulesToSave(loaded));
-      TextModel trained =
-          method != Method.full
-              ? lora.applyTo(base, seed)
-              : Surgery.replaceParameters(base, (path, p) -> p.withTrainable(true));
+      PeftMethod method = methodOptions.choose(source, base, modulesToSave(loaded));
+      TextModel trained = MethodOptions.apply(method, base, seed);
       Files.createDirectories(out);
-      Path moments = method == Method.qlora ? out.resolve("moments.paged") : null;
       Trainer trainer =
           new Trainer(
               engine,
               trained,
               task,
-              moments,
+              methodOptions.isQlora() ? out.resolve("moments.paged") : null,
               new Trainer.Settings(
                   epochs,
                   batch,
@@ -167,16 +138,53 @@ final class TrainCommand implements Callable<Integer> {
                 checkpoint,
                 new TrainingProgress(progress, "training", trainer.totalSteps(train), log));
       }
-      RunMetrics metrics =
-          metrics(task, trained, trainer, result, (System.nanoTime() - start) * 1e-9, source);
       trainer.close();
-      if (method != Method.full) {
-        AdapterFile.save(out.resolve("adapter"), trained, lora, "SEQ_CLS", source.name());
+      RunMetrics metrics =
+          metrics(
+              task,
+              trained,
+              trainer,
+              result,
+              (System.nanoTime() - start) * 1e-9,
+              configuration(source, method));
+      if (method != null) {
+        AdapterFile.save(out.resolve("adapter"), trained, method, "SEQ_CLS", source.name());
       } else {
         source.save(out.resolve("model"), trained, task.outputs(), model.chosen());
       }
       metrics.write(out.resolve("metrics.json"));
       Summary.print(common, metrics);
+    }
+    return 0;
+  }
+
+  /** What would be trained, from the shapes alone where there are no weights. */
+  private int countOnly() throws IOException {
+    try (ModelSource source = model.openShapes()) {
+      Part base;
+      List<String> modules = List.of();
+      if (source.isImageModel()) {
+        base = source.imageModel();
+        modules = List.of("classifier");
+      } else {
+        TextModels.Classifier loaded = source.classifier(data.outputs(), seed);
+        base = loaded.model();
+        modules = modulesToSave(loaded);
+      }
+      PeftMethod method = methodOptions.choose(source, base, modules);
+      Part adapted = MethodOptions.apply(method, base, seed);
+      Map<String, Parameter> trainable = Surgery.trainable(adapted);
+      List<String> saved = modules;
+      long count = Surgery.count(trainable);
+      trainable
+          .keySet()
+          .removeIf(name -> saved.stream().noneMatch(m -> ("." + name).contains("." + m + ".")));
+      ParameterCount.print(
+          common,
+          methodOptions.name(),
+          count,
+          Surgery.count(trainable),
+          Surgery.parameters(adapted));
     }
     return 0;
   }
@@ -196,7 +204,7 @@ final class TrainCommand implements Callable<Integer> {
       Trainer trainer,
       Evaluator.Result result,
       double seconds,
-      ModelSource source) {
+      Json configuration) {
     Map<String, Parameter> trainable = trainer.trainable();
     long all = Surgery.count(Surgery.parameters(trained));
     Map<String, Double> times = new LinkedHashMap<>();
@@ -204,7 +212,7 @@ final class TrainCommand implements Callable<Integer> {
     times.put("evaluate", result.seconds());
     return new RunMetrics(
         task.name(),
-        method.name(),
+        methodOptions.name(),
         result.score(),
         result.metrics(),
         result.density(),
@@ -213,21 +221,15 @@ final class TrainCommand implements Callable<Integer> {
         100.0 * Surgery.count(trainable) / all,
         times,
         Host.peakMemoryMb(),
-        configuration(source));
+        configuration);
   }
 
-  private Json configuration(ModelSource source) {
+  private Json configuration(ModelSource source, PeftMethod method) {
     Map<String, Object> c = new LinkedHashMap<>();
     c.put("model", source.name());
     c.put("activation", model.activation());
-    c.put("method", method.name());
-    c.put("weights", method == Method.qlora ? "nf4" : model.weights());
-    if (method != Method.full) {
-      c.put("rank", rank);
-      c.put("alpha", alpha);
-      c.put("lora_dropout", loraDropout);
-      c.put("targets", new ArrayList<>(targets));
-    }
+    methodOptions.describe(method, c);
+    c.put("weights", methodOptions.isQlora() ? "nf4" : model.weights());
     DensityLoss loss = density.loss();
     c.put("surrogate", loss == null ? "none" : loss.surrogate().name().toLowerCase(Locale.ROOT));
     if (loss != null) {

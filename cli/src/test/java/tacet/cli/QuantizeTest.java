@@ -207,4 +207,68 @@ class QuantizeTest {
           .isEqualTo(trained.get("score").asDouble());
     }
   }
+
+  /** Merged into floats it computes the same; quantised again, nearly, and says how nearly. */
+  @ParameterizedTest
+  @ValueSource(strings = {"bert-nested", "gpt2-nested"})
+  void mergesIntoFloatsOrBackIntoFourBits(String name) throws Exception {
+    Path dir = golden(name);
+    Path model = dir.resolve("model");
+    Path floats = temp.resolve("floats");
+    Path four = temp.resolve("four");
+    Path adapter = dir.resolve("adapter");
+    run("merge", "--model", model, "--adapter", adapter, "--out", floats);
+    Cli.Result r =
+        run(
+            "merge",
+            "--model",
+            model,
+            "--adapter",
+            adapter,
+            "--out",
+            four,
+            "--requantize",
+            "--json");
+    Json report = Json.parse(r.out(), "report");
+    double worst = 0;
+    for (Json t : report.get("tensors").elements()) {
+      worst = Math.max(worst, t.get("relative_error").asDouble());
+    }
+    assertThat(worst).isBetween(0.02, 0.2);
+    float[] expected;
+    try (SafeTensors e = SafeTensors.open(dir.resolve("expected.safetensors"))) {
+      expected = e.read("logits").data();
+    }
+    float[] merged = logits(floats, dir);
+    float[] again = logits(four, dir);
+    double largest = 0;
+    double difference = 0;
+    for (int i = 0; i < expected.length; i++) {
+      largest = Math.max(largest, Math.abs(expected[i]));
+      difference = Math.max(difference, Math.abs(again[i] - expected[i]));
+    }
+    assertThat(merged).containsExactly(expected, within((float) (1e-4 * largest)));
+    assertThat(difference).isBetween(1e-3 * largest, 0.7 * largest);
+    assertThat(Json.read(floats.resolve("config.json")).has("quantization_config")).isFalse();
+    Cli.Result wrong =
+        Cli.run(
+            "merge",
+            "--model",
+            floats,
+            "--adapter",
+            adapter,
+            "--out",
+            temp.resolve("x"),
+            "--requantize");
+    assertThat(wrong.err()).hasLineCount(1).contains("not in four bits");
+  }
+
+  private float[] logits(Path model, Path dir) throws IOException {
+    Path out = temp.resolve("logits.safetensors");
+    Path inputs = dir.resolve("inputs.safetensors");
+    run("forward", "--model", model, "--inputs", inputs, "--output", out);
+    try (SafeTensors found = SafeTensors.open(out)) {
+      return found.read("logits").data();
+    }
+  }
 }

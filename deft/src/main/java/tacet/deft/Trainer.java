@@ -169,7 +169,8 @@ public final class Trainer implements AutoCloseable {
     double loss;
     try (Pass pass = Pass.training(engine, settings.seed, step)) {
       DensityLoss density = settings.density;
-      DensityLoss.Terms terms = density == null ? null : density.observe(pass, cut.batch());
+      DensityLoss.Terms terms =
+          density == null ? null : density.observe(pass, model.seen(cut.batch()));
       Var logits = model.forward(pass, cut.batch()).logits();
       Var total =
           task.isRegression()

@@ -4,8 +4,10 @@ import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.function.Predicate;
 import tacet.autograd.Parameter;
+import tacet.tensor.Tensor;
 import tacet.tensor.WeightFormat;
 import tacet.tensor.kernel.CompactMatrix;
+import tacet.tensor.kernel.Kernels;
 
 /** Surgery that keeps the weights of linear layers in fewer bits. */
 public final class Compact {
@@ -52,6 +54,38 @@ public final class Compact {
           }
           return new Linear(small, part instanceof Conv1D c ? c.bias() : ((Linear) part).bias());
         });
+  }
+
+  /**
+   * The model with its compact weights as floats, for saving.
+   *
+   * @param inFirst paths of linear layers that files have as {@link Conv1D}, [in, out]: turned back
+   */
+  public static <P extends Part> P expanded(P model, Predicate<String> inFirst) {
+    return Surgery.replace(
+        model,
+        (path, part) -> {
+          if (!(part instanceof Linear linear)) {
+            return part;
+          }
+          boolean turn = inFirst.test(path);
+          Parameter w = linear.weight();
+          if (w.compact() == null && !turn) {
+            return part;
+          }
+          Tensor floats = w.value();
+          return turn
+              ? new Conv1D(Parameter.frozen(turned(floats)), linear.bias())
+              : new Linear(Parameter.frozen(floats), linear.bias());
+        });
+  }
+
+  private static Tensor turned(Tensor w) {
+    int rows = w.shape().dim(0);
+    int columns = w.shape().last();
+    Tensor t = Tensor.zeros(columns, rows);
+    Kernels.best().transpose(w.data(), 0, columns, rows, columns, t.data(), 0, rows);
+    return t;
   }
 
   private static Parameter compact(String path, Parameter w, WeightFormat format, boolean inFirst) {

@@ -47,10 +47,11 @@ public final class Checkpoint implements AutoCloseable {
   private final List<TensorFile> files;
   private final Map<String, TensorFile> fileOf;
   private final WeightFormat linears;
+  private final boolean hollow;
 
   private Checkpoint(
       String name, Json config, List<TensorFile> files, Map<String, TensorFile> fileOf) {
-    this(name, config, files, fileOf, WeightFormat.F32);
+    this(name, config, files, fileOf, WeightFormat.F32, false);
   }
 
   private Checkpoint(
@@ -58,7 +59,9 @@ public final class Checkpoint implements AutoCloseable {
       Json config,
       List<TensorFile> files,
       Map<String, TensorFile> fileOf,
-      WeightFormat linears) {
+      WeightFormat linears,
+      boolean hollow) {
+    this.hollow = hollow;
     this.name = name;
     this.config = config;
     this.files = List.copyOf(files);
@@ -72,7 +75,7 @@ public final class Checkpoint implements AutoCloseable {
    * Closing either closes both.
    */
   public Checkpoint linearsAs(WeightFormat format) {
-    return new Checkpoint(name, config, files, fileOf, format);
+    return new Checkpoint(name, config, files, fileOf, format, hollow);
   }
 
   /** How models keep the weights of their linear layers. */
@@ -118,6 +121,25 @@ public final class Checkpoint implements AutoCloseable {
    */
   public static Checkpoint of(String name, Json config, Map<String, Tensor> tensors) {
     return of(name, config, new HeapTensors(name, tensors));
+  }
+
+  /** Whether a directory has a file of weights. */
+  public static boolean hasWeights(Path directory) {
+    return CONTAINERS.stream().anyMatch(c -> Files.exists(directory.resolve(c)));
+  }
+
+  /**
+   * A checkpoint that is no more than a configuration: models that are opened from it have hollow
+   * parameters ({@link tacet.autograd.Parameter#hollow}), which can be counted. All weights count as
+   * there but those of heads.
+   *
+   * @param directory with a config.json
+   */
+  public static Checkpoint shapes(Path directory) throws IOException {
+    Json config = Json.read(directory.resolve(CONFIG));
+    config.members(); // an object, or an error
+    return new Checkpoint(
+        directory.toString(), config, List.of(), Map.of(), WeightFormat.F32, true);
   }
 
   private static Checkpoint of(String name, Json config, TensorFile file) {
@@ -182,6 +204,11 @@ public final class Checkpoint implements AutoCloseable {
   /** The configuration, {@code config.json}. */
   public Json config() {
     return config;
+  }
+
+  /** Whether it has a configuration only; see {@link #shapes}. */
+  public boolean isHollow() {
+    return hollow;
   }
 
   /** Names of all tensors. Unmodifiable. */

@@ -33,6 +33,9 @@ record Loader(Weights weights) {
 
   /** A parameter of the given extents. */
   Parameter parameter(String name, int... dims) throws IOException {
+    if (weights.checkpoint().isHollow()) {
+      return Parameter.hollow(shape(name, dims));
+    }
     return Parameter.frozen(weights.tensor(name, shape(name, dims)));
   }
 
@@ -76,7 +79,7 @@ record Loader(Weights weights) {
   private CompactMatrix compactOrNull(String name, int in, int out, boolean inFirst)
       throws IOException {
     shape(name, out, in); // or an error
-    return weights.compactOrNull(name, out, in, inFirst);
+    return weights.checkpoint().isHollow() ? null : weights.compactOrNull(name, out, in, inFirst);
   }
 
   /** A linear layer with a bias. */
@@ -106,7 +109,13 @@ record Loader(Weights weights) {
    */
   Linear head(String name, int in, int out, boolean bias, double range, long seed)
       throws IOException {
+    if (weights.checkpoint().isHollow() && name.startsWith("pooler.")) {
+      return linear(name, in, out, bias); // part of the pre-trained model
+    }
     Tensor weight = tensorOrNull(name + ".weight", out, in);
+    if (weights.checkpoint().isHollow()) {
+      return linear(name, in, out, bias);
+    }
     Tensor b = bias ? tensorOrNull(name + ".bias", out) : null;
     if (weight == null) {
       weight = RandomStream.of(seed, "new " + name, 0).normal(Shape.of(out, in), range);
