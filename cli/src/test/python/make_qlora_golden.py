@@ -18,7 +18,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import (BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel, OPTConfig,
-                          OPTForSequenceClassification)
+                          OPTForSequenceClassification, T5Config, T5ForConditionalGeneration)
 from transformers.pytorch_utils import Conv1D
 
 warnings.filterwarnings("ignore")
@@ -83,7 +83,7 @@ def quantize(weight, nested):
     return found, value
 
 
-def case(name, model, lora, batch, nested=True):
+def case(name, model, lora, batch, nested=True, kept=KEPT):
     folder = f"{OUT}/{name}"
     shutil.rmtree(folder, ignore_errors=True)
     with torch.no_grad():
@@ -97,7 +97,7 @@ def case(name, model, lora, batch, nested=True):
     modules = dict(model.named_modules())
     for path, module in modules.items():
         linear = isinstance(module, (torch.nn.Linear, Conv1D))
-        if not linear or any(k in path.split(".") for k in KEPT):
+        if not linear or any(k in path.split(".") for k in kept):
             continue
         weight = module.weight.detach()
         turned = weight.T.contiguous() if isinstance(module, Conv1D) else weight  # as transformers turns it
@@ -115,7 +115,7 @@ def case(name, model, lora, batch, nested=True):
     config["quantization_config"] = {
         "quant_method": "bitsandbytes", "load_in_4bit": True, "load_in_8bit": False, "bnb_4bit_quant_type": "nf4",
         "bnb_4bit_use_double_quant": nested, "bnb_4bit_compute_dtype": "float32", "bnb_4bit_quant_storage": "uint8",
-        "llm_int8_skip_modules": KEPT}
+        "llm_int8_skip_modules": kept}
     json.dump(config, open(f"{folder}/model/config.json", "w"), indent=2)
     adapted = get_peft_model(model, lora)
     with torch.no_grad():
@@ -128,7 +128,8 @@ def case(name, model, lora, batch, nested=True):
     o = adapted(**batch, output_hidden_states=True)
     o.loss.backward()
     found = {"logits": o.logits, "loss": o.loss.reshape(())}
-    found |= {f"hidden.{i}": h for i, h in enumerate(o.hidden_states)}
+    hidden = o.hidden_states if "hidden_states" in o else o.encoder_hidden_states
+    found |= {f"hidden.{i}": h for i, h in enumerate(hidden)}
     names = {n: n.replace(".default", "").replace(".modules_to_save", "") for n, _ in adapted.named_parameters()}
     found |= {f"grad.{names[n]}": p.grad for n, p in adapted.named_parameters() if p.requires_grad}
     save_file({k: v.detach().clone().contiguous() for k, v in found.items()}, f"{folder}/expected.safetensors")
@@ -163,3 +164,9 @@ case("opt-plain",
          max_position_embeddings=20, word_embed_proj_dim=32, pad_token_id=1, attn_implementation="eager")),
      LoraConfig(task_type="SEQ_CLS", r=2, lora_alpha=5, target_modules=["q_proj", "v_proj", "fc1", "fc2"]),
      ids(1, torch.tensor([0, 1, 1])), nested=False)
+case("t5-nested",
+     T5ForConditionalGeneration(T5Config(
+         vocab_size=61, d_model=24, d_kv=5, d_ff=40, num_layers=2, num_heads=4, feed_forward_proj="gated-gelu",
+         tie_word_embeddings=False, decoder_start_token_id=0, attn_implementation="eager")),
+     LoraConfig(r=2, lora_alpha=5, target_modules=["q", "v", "wi_0", "wi_1", "wo"]),
+     ids(0, torch.randint(3, 61, (3, 6), generator=GENERATOR)), kept=KEPT + ["wo"])  # transformers keeps wo as it is
