@@ -5,6 +5,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import tacet.tensor.Engine;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
 import tacet.tensor.kernel.CompactMatMul;
 import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.MatMul;
@@ -503,9 +504,9 @@ public final class Ops {
       CompactMatMul.rows(pass.engine(), table.compact(), ids, shape.size(), y.data());
       return pass.record(y).done();
     }
-    float[] rows = table.value().data();
+    TensorSource rows = table.source();
     for (int t = 0; t < shape.size(); t++) {
-      System.arraycopy(rows, ids[t] * d, y.data(), t * d, d);
+      rows.read(ids[t] * d, y.data(), t * d, d);
     }
     return pass.record(y)
         .from(

@@ -3,7 +3,6 @@ package tacet.benchmarks;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -18,19 +17,16 @@ import tacet.peft.Lora;
 import tacet.peft.Targets;
 import tacet.tensor.Engine;
 import tacet.tensor.Nf4;
+import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.WeightFormat;
 import tacet.tensor.kernel.HalfMatrix;
 import tacet.tensor.kernel.Nf4Matrix;
 import tacet.tensor.kernel.PackedMatrix;
 import tacet.tensor.measure.Host;
-import tacet.transformer.Activation;
 import tacet.transformer.Batch;
-import tacet.transformer.Embedding;
-import tacet.transformer.Linear;
-import tacet.transformer.RmsNorm;
 import tacet.transformer.Surgery;
-import tacet.transformer.model.RelativeBuckets;
+import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.model.T5;
 
 /**
@@ -45,7 +41,6 @@ import tacet.transformer.model.T5;
 public final class QloraScale {
   private static final int VOCABULARY = 32128;
   private static final int KEY_WIDTH = 64;
-  private static final double EPS = 1e-6;
   private static final double DROPOUT = 0.1;
 
   /** Extents of a model: blocks of each stack, D, F, H. */
@@ -76,7 +71,8 @@ public final class QloraScale {
     int steps = options.number("steps", 2);
     long start = System.nanoTime();
     QloraScale scale = new QloraScale(Size.of(shape));
-    T5.Generator base = scale.model();
+    Path directory = Files.createTempDirectory("tacet-qlora");
+    T5.Generator base = scale.model(directory);
     Lora lora =
         new Lora(16, 32, DROPOUT, false, Targets.of("q", "v", "wi_0", "wi_1", "wo"), List.of());
     T5.Generator model = lora.applyTo(base, 1);
@@ -86,7 +82,6 @@ public final class QloraScale {
     print(shape, "trained, millions", Surgery.count(trainable) / 1e6);
     print(shape, "seconds to make the model", (System.nanoTime() - start) * 1e-9);
     print(shape, "resident then, MiB", Host.peakMemoryMb());
-    Path directory = Files.createTempDirectory("tacet-moments");
     int[] ids = scale.random.ints(tokens, 2, VOCABULARY).toArray();
     int[] ones = new int[tokens];
     Arrays.fill(ones, 1);
@@ -133,63 +128,42 @@ public final class QloraScale {
 
   // ------------------------------------------------------------------ a model of random weights
 
-  private T5.Generator model() {
-    return new T5.Generator(
-        new Embedding(table(1)),
-        stack(false),
-        stack(true),
-        new Linear(table(1 / Math.sqrt(size.width)), null),
-        1,
-        0,
-        0);
+  /** Laid out from a configuration, without values; then each parameter gets some. */
+  private T5.Generator model(Path directory) throws IOException {
+    String text =
+        """
+        {"model_type": "t5", "vocab_size": %d, "d_model": %d, "d_kv": 64, "d_ff": %d,
+         "num_layers": %d, "num_heads": %d, "dropout_rate": 0.1,
+         "feed_forward_proj": "gated-gelu", "tie_word_embeddings": false}
+        """
+            .formatted(VOCABULARY, size.width, size.inner, size.layers, size.heads);
+    Files.writeString(directory.resolve("config.json"), text);
+    T5.Generator hollow = T5.open(Checkpoint.shapes(directory));
+    Files.delete(directory.resolve("config.json"));
+    return Surgery.replaceParameters(hollow, (path, p) -> values(path, p.shape()));
   }
 
-  private T5.Stack stack(boolean decoder) {
-    List<T5.Block> blocks = new ArrayList<>();
-    int inner = size.heads * KEY_WIDTH;
-    for (int i = 0; i < size.layers; i++) {
-      T5.RelativeBias bias = null;
-      if (i == 0) {
-        Tensor values = Tensor.zeros(32, size.heads);
-        bias =
-            new T5.RelativeBias(Parameter.frozen(values), new RelativeBuckets(32, 128, !decoder));
-      }
-      blocks.add(
-          new T5.Block(
-              new T5.SelfLayer(attention(inner, bias), norm(), DROPOUT),
-              decoder ? new T5.CrossLayer(attention(inner, null), norm(), DROPOUT) : null,
-              new T5.FeedForward(
-                  new T5.GatedMlp(
-                      linear(size.inner, size.width, 1),
-                      linear(size.inner, size.width, 1),
-                      Activation.of("gelu_new"),
-                      linear(size.width, size.inner, 1),
-                      DROPOUT),
-                  norm(),
-                  DROPOUT)));
+  private Parameter values(String path, Shape shape) {
+    if (shape.rank() == 1) { // a norm
+      Tensor ones = Tensor.zeros(shape);
+      Arrays.fill(ones.data(), 1f);
+      return Parameter.frozen(ones);
     }
-    return new T5.Stack(List.copyOf(blocks), norm(), DROPOUT);
-  }
-
-  private T5.Attention attention(int inner, T5.RelativeBias bias) {
-    return new T5.Attention(
-        linear(inner, size.width, 1 / Math.sqrt(KEY_WIDTH)),
-        linear(inner, size.width, 1),
-        linear(inner, size.width, 1),
-        linear(size.width, inner, 1),
-        bias,
-        size.heads,
-        DROPOUT);
-  }
-
-  private RmsNorm norm() {
-    Tensor ones = Tensor.zeros(size.width);
-    Arrays.fill(ones.data(), 1f);
-    return new RmsNorm(Parameter.frozen(ones), EPS);
+    if (path.contains("relative_attention_bias")) {
+      return Parameter.frozen(Tensor.zeros(shape));
+    }
+    if (path.startsWith("shared")) {
+      return table(1);
+    }
+    if (path.startsWith("lm_head")) {
+      return table(1 / Math.sqrt(size.width));
+    }
+    boolean query = path.endsWith(".q.weight"); // small: scores are not scaled
+    return linear(shape.dim(0), shape.dim(1), query ? 1 / Math.sqrt(KEY_WIDTH) : 1);
   }
 
   /** Random codes, and scales such that outputs are about as large as inputs, times a factor. */
-  private Linear linear(int out, int in, double factor) {
+  private Parameter linear(int out, int in, double factor) {
     int n = out * in;
     weights += n;
     byte[] codes = new byte[Nf4.bytes(n)];
@@ -200,7 +174,7 @@ public final class QloraScale {
     float mean = (float) (1.7 * factor / Math.sqrt(in));
     Arrays.fill(largest, 0.3f * mean);
     Nf4.Nested nested = new Nf4.Nested(scales, largest, mean, Nf4.dynamicMapValues());
-    return new Linear(Parameter.compact(Nf4Matrix.of(new Nf4(codes, nested, n), out, in)), null);
+    return Parameter.compact(Nf4Matrix.of(new Nf4(codes, nested, n), out, in));
   }
 
   /** A table [V, D] in BF16, normal with a standard deviation. */

@@ -31,6 +31,7 @@ import picocli.CommandLine.Spec;
       TrainCommand.class,
       EvaluateCommand.class,
       ForwardCommand.class,
+      GenerateCommand.class,
       MergeCommand.class,
       TokenizeCommand.class,
       BenchCommand.class,

@@ -20,6 +20,7 @@ import tacet.tensor.Tensor;
 import tacet.tensor.WeightFormat;
 import tacet.transformer.Compact;
 import tacet.transformer.Conv1D;
+import tacet.transformer.GenerativeModel;
 import tacet.transformer.ImageModel;
 import tacet.transformer.Linear;
 import tacet.transformer.Part;
@@ -228,19 +229,57 @@ final class ModelSource implements AutoCloseable {
     return model;
   }
 
+  /** The model that writes tokens. */
+  GenerativeModel generative() throws IOException {
+    if (isSeq2Seq()) {
+      GenerativeModel model = T5.open(checkpoint);
+      warmUp.close();
+      return model;
+    }
+    if (!(TextModels.languageModel(checkpoint) instanceof GenerativeModel model)) {
+      throw checkpoint.config().error("the model writes no text");
+    }
+    warmUp.close();
+    return model;
+  }
+
+  /** What says how to generate, the first thing that does counts. */
+  List<Json> generationConfigs() throws IOException {
+    Path file = Path.of(name).resolve("generation_config.json");
+    return Files.exists(file) ? List.of(Json.read(file), config()) : List.of(config());
+  }
+
   /** Images as the model's preprocessor_config.json wants them, or as most ViTs do. */
   Tensor pixels(List<Path> files) throws IOException {
-    Path config = Path.of(name).resolve("preprocessor_config.json");
+    return pixels(checkpoint, Path.of(name), files);
+  }
+
+  static Tensor pixels(Checkpoint checkpoint, Path dir, List<Path> files) throws IOException {
+    Vit.open(checkpoint); // a size that the weights do not have is refused before it takes memory
     Vit.Config vit = Vit.Config.of(checkpoint.config());
+    Path file = dir.resolve("preprocessor_config.json");
+    Json config = checkpoint.config();
     ImagePreprocessor preprocessor =
-        Files.exists(config)
-            ? ImagePreprocessor.of(Json.read(config))
-            : ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
-    List<RgbImage> images = new ArrayList<>();
-    for (Path file : files) {
-      images.add(ImageFile.read(file));
+        ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
+    if (Files.exists(file)) {
+      config = Json.read(file);
+      preprocessor = ImagePreprocessor.of(config);
+      if (preprocessor.height() != vit.imageHeight() || preprocessor.width() != vit.imageWidth()) {
+        throw config.error(
+            String.format(
+                "images become %d x %d pixels, the model of config.json takes %d x %d",
+                preprocessor.height(), preprocessor.width(), vit.imageHeight(), vit.imageWidth()));
+      }
     }
-    return preprocessor.pixels(images);
+    List<RgbImage> images = new ArrayList<>();
+    for (Path image : files) {
+      images.add(ImageFile.read(image));
+    }
+    try {
+      return preprocessor.pixels(images);
+    } catch (IllegalArgumentException e) { // an image that is not to be resized
+      throw config.error(e.getMessage());
+    }
   }
 
   /** Tokens of an image: its patches and one. */
@@ -324,6 +363,9 @@ final class ModelSource implements AutoCloseable {
     if (isImageModel()) {
       return imageModel();
     }
+    if (isSeq2Seq()) {
+      return seq2seq();
+    }
     return head() == TextModels.Head.NONE ? classifier(labels(), 0).model() : model();
   }
 
@@ -357,8 +399,8 @@ final class ModelSource implements AutoCloseable {
     config.remove("quantization_config"); // what is written is expanded
     boolean turned = type().equals("gpt2"); // its layers are [in, out] in files of floats
     Part whole = Compact.expanded(model, path -> turned && path.matches("(transformer\\.)?h\\..*"));
-    Map<String, Tensor> tensors = new LinkedHashMap<>();
-    Surgery.parameters(whole).forEach((path, p) -> tensors.put(path, p.value()));
+    SafeTensorsWriter tensors = new SafeTensorsWriter();
+    Surgery.parameters(whole).forEach((path, p) -> tensors.add(path, p.source()));
     Checkpoint.write(dir, Json.of(config), tensors);
     saveTokenizer(dir);
   }

@@ -74,6 +74,12 @@ final class TrainCommand implements Callable<Integer> {
   private Path out;
 
   @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "Start from this adapter; what is trained is then what it is.")
+  private Path adapter;
+
+  @Option(
       names = "--dry-run",
       description = {
         "Print how many parameters would be trained, and do nothing. The model's config.json is enough."
@@ -105,9 +111,9 @@ final class TrainCommand implements Callable<Integer> {
       Dataset train = source.dataset(examples, data.maxLength());
       Dataset dev = source.dataset(task.dev().read(), data.maxLength());
       TextModels.Classifier loaded = model.classifier(source, task.outputs(), seed);
-      TextModel base = loaded.model();
-      PeftMethod method = methodOptions.choose(source, base, modulesToSave(loaded));
-      TextModel trained = MethodOptions.apply(method, base, seed);
+      AdapterFile.Loaded<TextModel> first = start(source, loaded);
+      PeftMethod method = first.method();
+      TextModel trained = first.model();
       Files.createDirectories(out);
       Trainer trainer =
           new Trainer(
@@ -146,7 +152,8 @@ final class TrainCommand implements Callable<Integer> {
               trainer,
               result,
               (System.nanoTime() - start) * 1e-9,
-              configuration(source, method));
+              configuration(source, method),
+              method);
       if (method != null) {
         AdapterFile.save(out.resolve("adapter"), trained, method, "SEQ_CLS", source.name());
       } else {
@@ -158,6 +165,16 @@ final class TrainCommand implements Callable<Integer> {
     return 0;
   }
 
+  /** The model with what is trained; without a method where that is all of it. */
+  private AdapterFile.Loaded<TextModel> start(ModelSource source, TextModels.Classifier loaded)
+      throws IOException {
+    if (adapter != null) {
+      return AdapterFile.load(adapter, loaded.model());
+    }
+    PeftMethod method = methodOptions.choose(source, loaded.model(), modulesToSave(loaded));
+    return new AdapterFile.Loaded<>(MethodOptions.apply(method, loaded.model(), seed), method);
+  }
+
   /** What would be trained, from the shapes alone where there are no weights. */
   private int countOnly() throws IOException {
     try (ModelSource source = model.openShapes()) {
@@ -166,6 +183,8 @@ final class TrainCommand implements Callable<Integer> {
       if (source.isImageModel()) {
         base = source.imageModel();
         modules = List.of("classifier");
+      } else if (source.isSeq2Seq()) {
+        base = source.seq2seq(); // writes words: has no head to train
       } else {
         TextModels.Classifier loaded = source.classifier(data.outputs(), seed);
         base = loaded.model();
@@ -204,7 +223,8 @@ final class TrainCommand implements Callable<Integer> {
       Trainer trainer,
       Evaluator.Result result,
       double seconds,
-      Json configuration) {
+      Json configuration,
+      PeftMethod method) {
     Map<String, Parameter> trainable = trainer.trainable();
     long all = Surgery.count(Surgery.parameters(trained));
     Map<String, Double> times = new LinkedHashMap<>();
@@ -212,7 +232,7 @@ final class TrainCommand implements Callable<Integer> {
     times.put("evaluate", result.seconds());
     return new RunMetrics(
         task.name(),
-        methodOptions.name(),
+        method == null ? methodOptions.name() : method.name(),
         result.score(),
         result.metrics(),
         result.density(),

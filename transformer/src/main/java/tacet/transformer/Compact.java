@@ -89,7 +89,7 @@ public final class Compact {
   }
 
   private static Parameter compact(String path, Parameter w, WeightFormat format, boolean inFirst) {
-    float[] values = w.value().data();
+    float[] values = w.source().toArray();
     int rows = w.shape().dim(0);
     int columns = w.shape().last();
     try {
