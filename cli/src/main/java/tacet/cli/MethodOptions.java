@@ -22,6 +22,7 @@ final class MethodOptions {
   /** The methods, and all weights. */
   enum Method {
     lora,
+    qlora,
     adapter,
     prefix,
     prompt,
@@ -127,6 +128,11 @@ final class MethodOptions {
     return method.name();
   }
 
+  /** Whether frozen weights are kept in four bits, and the optimizer's moments in a file. */
+  boolean isQlora() {
+    return method == Method.qlora;
+  }
+
   /** Whether all weights are trained. */
   boolean isFull() {
     return method == Method.full;
@@ -140,7 +146,7 @@ final class MethodOptions {
    */
   PeftMethod choose(ModelSource source, Part base, List<String> modulesToSave) throws IOException {
     return switch (method) {
-      case lora ->
+      case lora, qlora ->
           new Lora(
               rank,
               alpha,

@@ -400,9 +400,11 @@ public final class T5 {
         Var in = hidden.get(i);
         boolean last = i == block.size() - 1;
         hidden.add(
-            pass.scope(
-                () -> {
-                  Var y = next.forward(pass, in, view, states, other);
+            pass.segment(
+                new Var[] {in, states, view.positionBias},
+                v -> {
+                  View seen = new View(view.keyBias, view.causal, v[2]);
+                  Var y = next.forward(pass, v[0], seen, v[1], other);
                   return last ? end(pass, y) : y;
                 }));
       }
