@@ -6,6 +6,7 @@ import tacet.tensor.Engine;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.TensorSource;
+import tacet.tensor.kernel.CompactMatMul;
 import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.MatMul;
 import tacet.tensor.kernel.PackedMatrix;
@@ -499,6 +500,10 @@ public final class Ops {
     int[] dims = Arrays.copyOf(shape.toArray(), shape.rank() + 1);
     dims[shape.rank()] = d;
     Tensor y = pass.take(Shape.of(dims));
+    if (table.compact() != null) {
+      CompactMatMul.rows(pass.engine(), table.compact(), ids, shape.size(), y.data());
+      return pass.record(y).done();
+    }
     TensorSource rows = table.source();
     for (int t = 0; t < shape.size(); t++) {
       rows.read(ids[t] * d, y.data(), t * d, d);

@@ -22,6 +22,7 @@ final class MethodOptions {
   /** The methods, and all weights. */
   enum Method {
     lora,
+    qlora,
     adapter,
     prefix,
     prompt,
@@ -134,6 +135,11 @@ final class MethodOptions {
     return method.name();
   }
 
+  /** Whether frozen weights are kept in four bits, and the optimizer's moments in a file. */
+  boolean isQlora() {
+    return method == Method.qlora;
+  }
+
   /** Whether all weights are trained. */
   boolean isFull() {
     return method == Method.full;
@@ -148,7 +154,7 @@ final class MethodOptions {
   PeftMethod choose(ModelSource source, Part base, List<String> head) throws IOException {
     List<String> modulesToSave = modulesToSave(head);
     return switch (method) {
-      case lora ->
+      case lora, qlora ->
           new Lora(
               rank,
               alpha,

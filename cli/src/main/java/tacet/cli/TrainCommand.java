@@ -105,7 +105,7 @@ final class TrainCommand implements Callable<Integer> {
     DensityLoss loss = density.loss();
     Progress progress = common.progress();
     try (Engine engine = common.engine();
-        ModelSource source = model.open()) {
+        ModelSource source = methodOptions.isQlora() ? model.openQuantised() : model.open()) {
       List<Example> examples = task.train().read();
       examples = examples.subList(0, Math.min(trainSamples, examples.size()));
       Dataset train = source.dataset(examples, data.maxLength());
@@ -114,11 +114,13 @@ final class TrainCommand implements Callable<Integer> {
       AdapterFile.Loaded<TextModel> first = start(source, loaded);
       PeftMethod method = first.method();
       TextModel trained = first.model();
+      Files.createDirectories(out);
       Trainer trainer =
           new Trainer(
               engine,
               trained,
               task,
+              methodOptions.isQlora() ? out.resolve("moments.paged") : null,
               new Trainer.Settings(
                   epochs,
                   batch,
@@ -129,7 +131,6 @@ final class TrainCommand implements Callable<Integer> {
                   seed,
                   loss,
                   density.ramp()));
-      Files.createDirectories(out);
       Path checkpoint = out.resolve("checkpoint.safetensors");
       long from = resume && Files.exists(checkpoint) ? trainer.restore(checkpoint) : 0;
       Path logFile = out.resolve("log.jsonl");
@@ -143,6 +144,7 @@ final class TrainCommand implements Callable<Integer> {
                 checkpoint,
                 new TrainingProgress(progress, "training", trainer.totalSteps(train), log));
       }
+      trainer.close();
       RunMetrics metrics =
           metrics(
               task,
@@ -247,6 +249,7 @@ final class TrainCommand implements Callable<Integer> {
     c.put("model", source.name());
     c.put("activation", model.activation());
     methodOptions.describe(method, c);
+    c.put("weights", methodOptions.isQlora() ? "nf4" : model.weights());
     DensityLoss loss = density.loss();
     c.put("surrogate", loss == null ? "none" : loss.surrogate().name().toLowerCase(Locale.ROOT));
     if (loss != null) {

@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.stream.Stream;
 import tacet.tensor.Tensor;
 import tacet.tensor.TensorSource;
+import tacet.tensor.WeightFormat;
 
 /**
  * A model at rest: its configuration and its tensors, whatever they are kept in.
@@ -48,11 +49,12 @@ public final class Checkpoint implements AutoCloseable {
   private final Json config;
   private final List<TensorFile> files;
   private final Map<String, TensorFile> fileOf;
+  private final WeightFormat linears;
   private final boolean hollow;
 
   private Checkpoint(
       String name, Json config, List<TensorFile> files, Map<String, TensorFile> fileOf) {
-    this(name, config, files, fileOf, false);
+    this(name, config, files, fileOf, WeightFormat.F32, false);
   }
 
   private Checkpoint(
@@ -60,12 +62,28 @@ public final class Checkpoint implements AutoCloseable {
       Json config,
       List<TensorFile> files,
       Map<String, TensorFile> fileOf,
+      WeightFormat linears,
       boolean hollow) {
     this.hollow = hollow;
     this.name = name;
     this.config = config;
     this.files = List.copyOf(files);
     this.fileOf = Collections.unmodifiableMap(fileOf);
+    this.linears = linears;
+  }
+
+  /**
+   * The same checkpoint, from which models are loaded with the weights of their linear layers in a
+   * format, one layer after the other; output layers ({@link BitsAndBytes#KEPT}) keep their floats.
+   * Closing either closes both.
+   */
+  public Checkpoint linearsAs(WeightFormat format) {
+    return new Checkpoint(name, config, files, fileOf, format, hollow);
+  }
+
+  /** How models keep the weights of their linear layers. */
+  WeightFormat linears() {
+    return linears;
   }
 
   // ---------------------------------------------------------------- opening
@@ -123,7 +141,8 @@ public final class Checkpoint implements AutoCloseable {
   public static Checkpoint shapes(Path directory) throws IOException {
     Json config = Json.read(directory.resolve(CONFIG));
     config.members(); // an object, or an error
-    return new Checkpoint(directory.toString(), config, List.of(), Map.of(), true);
+    return new Checkpoint(
+        directory.toString(), config, List.of(), Map.of(), WeightFormat.F32, true);
   }
 
   private static Checkpoint of(String name, Json config, TensorFile file) {

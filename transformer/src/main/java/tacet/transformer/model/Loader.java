@@ -7,11 +7,13 @@ import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.TensorSource;
+import tacet.tensor.kernel.CompactMatrix;
 import tacet.transformer.Activation;
 import tacet.transformer.Conv1D;
 import tacet.transformer.Embedding;
 import tacet.transformer.LayerNorm;
 import tacet.transformer.Linear;
+import tacet.transformer.Projection;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.Weights;
 
@@ -75,8 +77,16 @@ record Loader(Weights weights) {
 
   /** A linear layer, weight [out, in]. */
   Linear linear(String name, int in, int out, boolean bias) throws IOException {
+    CompactMatrix compact = compactOrNull(name + ".weight", in, out, false);
     return new Linear(
-        parameter(name + ".weight", out, in), bias ? parameter(name + ".bias", out) : null);
+        compact == null ? parameter(name + ".weight", out, in) : Parameter.compact(compact),
+        bias ? parameter(name + ".bias", out) : null);
+  }
+
+  private CompactMatrix compactOrNull(String name, int in, int out, boolean inFirst)
+      throws IOException {
+    shape(name, out, in); // or an error
+    return weights.checkpoint().isHollow() ? null : weights.compactOrNull(name, out, in, inFirst);
   }
 
   /** A linear layer with a bias. */
@@ -84,8 +94,12 @@ record Loader(Weights weights) {
     return linear(name, in, out, true);
   }
 
-  /** A linear layer whose weight is [in, out], with a bias. */
-  Conv1D conv1d(String name, int in, int out) throws IOException {
+  /** A linear layer whose weight is [in, out], with a bias; in fewer bits it is a [out, in]. */
+  Projection conv1d(String name, int in, int out) throws IOException {
+    CompactMatrix compact = compactOrNull(name + ".weight", in, out, true);
+    if (compact != null) {
+      return new Linear(Parameter.compact(compact), parameter(name + ".bias", out));
+    }
     return new Conv1D(parameter(name + ".weight", in, out), parameter(name + ".bias", out));
   }
 

@@ -400,9 +400,11 @@ public final class T5 {
         Var in = hidden.get(i);
         boolean last = i == block.size() - 1;
         hidden.add(
-            pass.scope(
-                () -> {
-                  Var y = next.forward(pass, in, view, states, other);
+            pass.segment(
+                new Var[] {in, states, view.positionBias},
+                v -> {
+                  View seen = new View(view.keyBias, view.causal, v[2]);
+                  Var y = next.forward(pass, v[0], seen, v[1], other);
                   return last ? end(pass, y) : y;
                 }));
       }
@@ -535,17 +537,16 @@ public final class T5 {
 
   /** Some files of tied models repeat the table as head. */
   private static Linear head(Config c, Loader load, Embedding shared) throws IOException {
-    if (load.weights().checkpoint().isHollow() && !c.scaledOutput) {
-      return load.linear("lm_head", c.width, c.vocabularySize, false); // so has T5 1.1
+    Linear tied = new Linear(shared.weight(), null);
+    if (load.weights().checkpoint().isHollow()) {
+      return c.scaledOutput ? tied : load.linear("lm_head", c.width, c.vocabularySize, false);
     }
-    if (load.weights().has("lm_head.weight")) {
-      Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
-      boolean fits = load.weights().has("lm_head.weight", shared.weight().shape());
-      if (!fits || !Loader.same(head.weight(), shared.weight())) {
-        return head;
-      }
+    if (!load.weights().has("lm_head.weight")) {
+      return tied;
     }
-    return new Linear(shared.weight(), null);
+    Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
+    boolean fits = load.weights().has("lm_head.weight", shared.weight().shape());
+    return fits && Loader.same(head.weight(), shared.weight()) ? tied : head;
   }
 
   private static Stack stack(Config c, Loader load, int layers, boolean decoder)
