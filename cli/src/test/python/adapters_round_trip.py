@@ -1,6 +1,6 @@
 """Adapters trained by Tacet load in Hugging Face peft, and twenty steps of training in Python are repeated by Tacet.
 
-usage: python adapters_round_trip.py path/to/tacet WORKDIR
+usage: python adapters_round_trip.py path/to/tacet WORKDIR [MODEL,…]
 
 Makes tiny models with random weights and a small task, then for every method and architecture
  1. trains 20 steps with tacet train, loads the adapter with peft (bottleneck adapters with plain PyTorch modules, as in
@@ -247,5 +247,7 @@ def python_to_tacet():
 
 
 prepare()
+if len(sys.argv) > 3:  # only some: the names of the models
+    MODELS = {n: MODELS[n] for n in sys.argv[3].split(",")}
 tacet_to_python()
 python_to_tacet()

@@ -1,15 +1,21 @@
 package tacet.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import tacet.deft.report.RunMetrics;
 import tacet.tensor.Tensor;
+import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.SafeTensors;
 
 /** {@code tacet forward --adapter} against peft and plain PyTorch; see make_peft_goldens.py. */
@@ -53,6 +59,92 @@ class AdapterGoldenTest {
       assertThat(r.code()).as(name).isZero();
       compare(name, dir.resolve("expected.safetensors"), out);
     }
+  }
+
+  /** A merged model needs no adapter any more; the other methods cannot be merged. */
+  @Test
+  void mergedModelsComputeTheSame() throws Exception {
+    for (String name : List.of("bert-lora-patterns", "gpt2-lora", "t5-lora")) {
+      Path dir = folder().resolve(name);
+      Path base = folder().resolve(name.substring(0, name.indexOf('-')));
+      Path merged = temp.resolve(name);
+      Cli.Result r =
+          Cli.run("merge", "--model", base, "--adapter", dir.resolve("adapter"), "--out", merged);
+      assertThat(r.err()).as(name).isEmpty();
+      Path out = temp.resolve(name + ".safetensors");
+      Cli.run(
+          "forward",
+          "--model",
+          merged,
+          "--inputs",
+          dir.resolve("inputs.safetensors"),
+          "--output",
+          out);
+      try (SafeTensors expected = SafeTensors.open(dir.resolve("expected.safetensors"));
+          SafeTensors found = SafeTensors.open(out)) {
+        float[] e = expected.read("logits").toArray();
+        float[] f = found.read("logits").toArray();
+        for (int i = 0; i < e.length; i++) {
+          assertThat(f[i]).isCloseTo(e[i], within(1e-4f));
+        }
+      }
+    }
+    Path prefix = folder().resolve("bert-prefix").resolve("adapter");
+    Cli.Result r =
+        Cli.run(
+            "merge",
+            "--model",
+            folder().resolve("bert"),
+            "--adapter",
+            prefix,
+            "--out",
+            temp.resolve("no"));
+    assertThat(r.code()).isEqualTo(1);
+    assertThat(r.err()).contains("prefix", "only LoRA");
+  }
+
+  /** Every method trains through the command line, and evaluates to the same score from its files. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "lora --rslora --rank-pattern query=2",
+        "adapter --placement houlsby --reduction 4",
+        "prefix --virtual-tokens 4",
+        "prompt --virtual-tokens 4 --prompt-init vocabulary",
+        "prompt --virtual-tokens 4 --prompt-init text --prompt-text good"
+      })
+  void everyMethodTrainsAndEvaluates(String method) throws Exception {
+    Path model = Cli.tinyModel(temp.resolve("model"));
+    Path data = Cli.tinyTask(temp.resolve("data"));
+    Path out = temp.resolve("out");
+    List<Object> args =
+        new ArrayList<>(List.of("train", "--model", model, "--task", "SST-2", "--data", data));
+    args.add("--method");
+    args.addAll(List.of(method.split(" ")));
+    args.addAll(List.of("--batch", 16, "--epochs", 3, "--lr", "2e-2", "--surrogate", "tanh"));
+    args.addAll(List.of("--lambda", "0.01", "--quiet", "--out", out));
+    Cli.Result trained = Cli.run(args.toArray());
+    assertThat(trained.err()).isEmpty();
+    RunMetrics metrics = RunMetrics.read(out.resolve("metrics.json"));
+    assertThat(metrics.method()).isEqualTo(method.substring(0, method.indexOf(' ')));
+    Cli.Result evaluated =
+        Cli.run(
+            "evaluate",
+            "--json",
+            "--model",
+            model,
+            "--adapter",
+            out.resolve("adapter"),
+            "--task",
+            "SST-2",
+            "--data",
+            data);
+    assertThat(evaluated.err()).isEmpty();
+    Json result = Json.parse(evaluated.out(), "stdout");
+    assertThat(result.get("score").asDouble()).isEqualTo(metrics.score());
+    assertThat(result.get("density").get("exact").asDouble())
+        .isCloseTo(metrics.density().exact(), within(1e-3));
+    assertThat(result.get("trainable").asLong()).isEqualTo(metrics.trainable());
   }
 
   /** The same names, and every tensor within tolerance of its largest value. */
