@@ -121,6 +121,13 @@ final class MethodOptions {
   @Option(names = "--prompt-text", paramLabel = "TEXT", description = "For --prompt-init text.")
   private String promptText;
 
+  @Option(
+      names = "--modules-to-save",
+      split = ",",
+      paramLabel = "NAME",
+      description = "Parts that are trained whole besides the head, such as bert.pooler.dense.")
+  private List<String> more = List.of();
+
   private MethodOptions() {}
 
   /** The word for what is trained. */
@@ -142,9 +149,10 @@ final class MethodOptions {
    * What was chosen; null if all weights are trained.
    *
    * @param base the model that it is for
-   * @param modulesToSave what is new in it
+   * @param head what is new in it
    */
-  PeftMethod choose(ModelSource source, Part base, List<String> modulesToSave) throws IOException {
+  PeftMethod choose(ModelSource source, Part base, List<String> head) throws IOException {
+    List<String> modulesToSave = modulesToSave(head);
     return switch (method) {
       case lora, qlora ->
           new Lora(
@@ -167,6 +175,13 @@ final class MethodOptions {
       case prompt -> new Prompt(virtualTokens, start(source), modulesToSave);
       case full -> null;
     };
+  }
+
+  /** The head, and what else is to be trained whole. */
+  List<String> modulesToSave(List<String> head) {
+    List<String> all = new ArrayList<>(head);
+    more.stream().filter(m -> !all.contains(m)).forEach(all::add);
+    return all;
   }
 
   private Targets targets(Part base) {

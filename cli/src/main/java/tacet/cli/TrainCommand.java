@@ -193,7 +193,7 @@ final class TrainCommand implements Callable<Integer> {
       PeftMethod method = methodOptions.choose(source, base, modules);
       Part adapted = MethodOptions.apply(method, base, seed);
       Map<String, Parameter> trainable = Surgery.trainable(adapted);
-      List<String> saved = modules;
+      List<String> saved = methodOptions.modulesToSave(modules);
       long count = Surgery.count(trainable);
       trainable
           .keySet()
