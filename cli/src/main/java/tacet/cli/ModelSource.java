@@ -280,6 +280,9 @@ final class ModelSource implements AutoCloseable {
     if (isImageModel()) {
       return imageModel();
     }
+    if (isSeq2Seq()) {
+      return seq2seq();
+    }
     return head() == TextModels.Head.NONE ? classifier(labels(), 0).model() : model();
   }
 

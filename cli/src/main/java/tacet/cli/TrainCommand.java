@@ -164,6 +164,8 @@ final class TrainCommand implements Callable<Integer> {
       if (source.isImageModel()) {
         base = source.imageModel();
         modules = List.of("classifier");
+      } else if (source.isSeq2Seq()) {
+        base = source.seq2seq(); // writes words: has no head to train
       } else {
         TextModels.Classifier loaded = source.classifier(data.outputs(), seed);
         base = loaded.model();

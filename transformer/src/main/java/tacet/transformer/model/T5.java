@@ -443,7 +443,7 @@ public final class T5 {
     public TextModel.Output forward(Pass pass, Batch source, Batch target) {
       List<Var> read = encode(pass, source);
       Var states = read.get(read.size() - 1);
-      Var tokens = shared.forward(pass, target.ids(), target.shape()); // [B, St, D]
+      Var tokens = shared.words().forward(pass, target.ids(), target.shape()); // [B, St, D]
       List<Var> written =
           decoder.hidden(
               pass,
@@ -535,6 +535,11 @@ public final class T5 {
 
   /** Some files of tied models repeat the table as head. */
   private static Linear head(Config c, Loader load, Embedding shared) throws IOException {
+    if (load.weights().checkpoint().isHollow()) {
+      return c.scaledOutput
+          ? new Linear(shared.weight(), null)
+          : load.linear("lm_head", c.width, c.vocabularySize, false);
+    }
     if (load.weights().has("lm_head.weight")) {
       Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
       int size = c.vocabularySize * c.width;
