@@ -1,5 +1,8 @@
 package tacet.autograd;
 
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,9 +13,10 @@ import tacet.tensor.Tensor;
  * Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019), as PyTorch orders the
  * operations: w ← w(1 − lr·decay) − lr · m̂ / (√v̂ + ε).
  *
- * <p>Steps have the same bits for any number of threads.
+ * <p>Steps have the same bits for any number of threads, and whether moments lie in memory or in a
+ * file ("paged", Dettmers et al. 2023, section 3).
  */
-public final class AdamW {
+public final class AdamW implements AutoCloseable {
   /**
    * The constants.
    *
@@ -28,11 +32,23 @@ public final class AdamW {
     }
   }
 
-  private record Slot(String name, Parameter parameter, float[] m, float[] v) {}
+  /**
+   * A parameter and its moments.
+   *
+   * @param place values of the parameters before it
+   * @param m first moments, null if paged
+   * @param v second moments, null if paged
+   */
+  private record Slot(String name, Parameter parameter, long place, float[] m, float[] v) {
+    int size() {
+      return parameter.shape().size();
+    }
+  }
 
   private final Engine engine;
   private final Settings settings;
-  private final List<Slot> slots;
+  private final List<Slot> slots = new ArrayList<>();
+  private final PagedMoments paged; // or null
   private long steps;
 
   /**
@@ -41,17 +57,33 @@ public final class AdamW {
    * @param parameters by name, for saving and restoring the moments
    */
   public AdamW(Engine engine, Map<String, Parameter> parameters, Settings settings) {
+    this(engine, parameters, settings, null);
+  }
+
+  /**
+   * An optimizer with its moments in a file, eight bytes for each trained value, so that they take
+   * no more memory than a window. It must be closed.
+   *
+   * @param file a temporary file: overwritten, and deleted at the end; null for memory
+   * @throws UncheckedIOException if the file cannot be made
+   */
+  public AdamW(Engine engine, Map<String, Parameter> parameters, Settings settings, Path file) {
     this.engine = engine;
     this.settings = settings;
-    this.slots =
-        parameters.entrySet().stream()
-            .filter(e -> e.getValue().trainable())
-            .map(
-                e -> {
-                  int n = e.getValue().value().size();
-                  return new Slot(e.getKey(), e.getValue(), new float[n], new float[n]);
-                })
-            .toList();
+    long place = 0;
+    int largest = 0;
+    for (Map.Entry<String, Parameter> e : parameters.entrySet()) {
+      Parameter p = e.getValue();
+      if (p.trainable()) {
+        int n = p.shape().size();
+        float[] m = file == null ? new float[n] : null;
+        float[] v = file == null ? new float[n] : null;
+        slots.add(new Slot(e.getKey(), p, place, m, v));
+        place += n;
+        largest = Math.max(largest, n);
+      }
+    }
+    this.paged = file == null ? null : new PagedMoments(file, place, largest);
   }
 
   /** Applies and clears the gradients; parameters without one are left alone. */
@@ -65,29 +97,44 @@ public final class AdamW {
       if (g == null) {
         continue;
       }
+      Update update = new Update(keep, step, correction);
+      float[] w = s.parameter.value().data();
+      if (paged == null) {
+        update.apply(w, g.data(), s.m, s.v, g.size());
+      } else {
+        paged.update(s.place, w, g.data(), g.size(), update::apply);
+      }
+      s.parameter.changed();
+      s.parameter.clearGradient();
+    }
+  }
+
+  /** One step's numbers. */
+  private final class Update {
+    private final float keep;
+    private final float step;
+    private final float correction;
+
+    Update(float keep, float step, float correction) {
+      this.keep = keep;
+      this.step = step;
+      this.correction = correction;
+    }
+
+    /** The first n values of each array, over all threads. */
+    void apply(float[] w, float[] g, float[] m, float[] v, int n) {
+      float beta1 = (float) settings.beta1;
+      float beta2 = (float) settings.beta2;
+      float eps = (float) settings.eps;
       engine
           .workers()
           .forEach(
-              g.size(),
+              n,
               8192,
               (part, from, to) ->
                   engine
                       .kernels()
-                      .adamW(
-                          s.parameter.value().data(),
-                          g.data(),
-                          s.m,
-                          s.v,
-                          from,
-                          to,
-                          keep,
-                          (float) settings.beta1,
-                          (float) settings.beta2,
-                          step,
-                          correction,
-                          (float) settings.eps));
-      s.parameter.changed();
-      s.parameter.clearGradient();
+                      .adamW(w, g, m, v, from, to, keep, beta1, beta2, step, correction, eps));
     }
   }
 
@@ -123,12 +170,17 @@ public final class AdamW {
     return steps;
   }
 
-  /** The moments by name, {@code NAME.m} and {@code NAME.v}: shared arrays, for a checkpoint. */
+  /**
+   * The moments by name, {@code NAME.m} and {@code NAME.v}, for a checkpoint: shared arrays, or
+   * copies of what is paged.
+   */
   public Map<String, Tensor> state() {
     Map<String, Tensor> state = new LinkedHashMap<>();
     for (Slot s : slots) {
-      state.put(s.name + ".m", new Tensor(s.parameter.value().shape(), s.m));
-      state.put(s.name + ".v", new Tensor(s.parameter.value().shape(), s.v));
+      float[] m = paged == null ? s.m : paged.read(s.place, s.size(), false);
+      float[] v = paged == null ? s.v : paged.read(s.place, s.size(), true);
+      state.put(s.name + ".m", new Tensor(s.parameter.shape(), m));
+      state.put(s.name + ".v", new Tensor(s.parameter.shape(), v));
     }
     return state;
   }
@@ -139,20 +191,37 @@ public final class AdamW {
    * @throws IllegalArgumentException if a moment is missing or has another shape; nothing is changed
    */
   public void restore(Map<String, Tensor> state, long stepsTaken) {
-    for (Map.Entry<String, Tensor> own : state().entrySet()) {
-      Tensor t = state.get(own.getKey());
-      if (t == null || !t.shape().equals(own.getValue().shape())) {
-        throw new IllegalArgumentException(
-            "optimizer state "
-                + own.getKey()
-                + " is missing or not of shape "
-                + own.getValue().shape());
+    for (Slot s : slots) {
+      require(state, s.name + ".m", s);
+      require(state, s.name + ".v", s);
+    }
+    for (Slot s : slots) {
+      float[] m = state.get(s.name + ".m").data();
+      float[] v = state.get(s.name + ".v").data();
+      if (paged == null) {
+        System.arraycopy(m, 0, s.m, 0, s.size());
+        System.arraycopy(v, 0, s.v, 0, s.size());
+      } else {
+        paged.write(s.place, m, s.size(), false);
+        paged.write(s.place, v, s.size(), true);
       }
     }
-    for (Map.Entry<String, Tensor> own : state().entrySet()) {
-      Tensor to = own.getValue();
-      System.arraycopy(state.get(own.getKey()).data(), 0, to.data(), 0, to.size());
-    }
     steps = stepsTaken;
+  }
+
+  private static void require(Map<String, Tensor> state, String name, Slot slot) {
+    Tensor t = state.get(name);
+    if (t == null || !t.shape().equals(slot.parameter.shape())) {
+      throw new IllegalArgumentException(
+          "optimizer state " + name + " is missing or not of shape " + slot.parameter.shape());
+    }
+  }
+
+  /** Deletes the file of the moments, if they are in one. */
+  @Override
+  public void close() {
+    if (paged != null) {
+      paged.close();
+    }
   }
 }

@@ -56,6 +56,9 @@ public final class GatedOps {
               + " do not fit a weight of shape "
               + weight.shape());
     }
+    if (weight.compact() != null) { // all of it: what is expanded serves every token
+      return CompactLinear.forward(pass, x, weight.compact(), null);
+    }
     Engine engine = pass.engine();
     int t = x.shape().rows();
     float[] in = x.value().data();

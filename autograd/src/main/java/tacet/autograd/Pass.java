@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import tacet.tensor.Engine;
 import tacet.tensor.RandomStream;
@@ -120,7 +121,10 @@ public final class Pass implements AutoCloseable {
 
   private record Joint(Var[] vars, JointVjp vjp) {}
 
-  private record Node(Var out, List<Edge> edges, Joint joint) {}
+  /** A part of a model that is computed again for its gradient. */
+  private record Segment(Var[] inputs, Function<Var[], Var> part, long randomConsumers) {}
+
+  private record Node(Var out, List<Edge> edges, Joint joint, Segment segment) {}
 
   private final Engine engine;
   private final Mode mode;
@@ -130,6 +134,8 @@ public final class Pass implements AutoCloseable {
   private final List<Var> compressed = new ArrayList<>(); // their rows are held too
   private Observer observer;
   private long randomConsumers;
+  private boolean recomputing;
+  private boolean suspended; // no tape for now
   private boolean closed;
 
   private Pass(Engine engine, Mode mode, long key) {
@@ -170,7 +176,16 @@ public final class Pass implements AutoCloseable {
 
   /** Whether operators over trainable parameters are recorded. */
   public boolean taping() {
-    return mode != Mode.INFERENCE;
+    return mode != Mode.INFERENCE && !suspended;
+  }
+
+  /**
+   * Saves memory for time: of each {@link #segment} only the input is kept, and the segment is
+   * computed again when its gradient is (Chen et al. 2016, "Training Deep Nets with Sublinear Memory
+   * Cost"). Gradients have the same bits.
+   */
+  public void recompute() {
+    recomputing = true;
   }
 
   /** Number of operators on the tape. */
@@ -253,22 +268,105 @@ public final class Pass implements AutoCloseable {
     int mark = held.size();
     int rowsMark = compressed.size();
     Var result = part.get();
-    if (mode == Mode.INFERENCE) {
+    if (!taping()) {
       releaseRows(rowsMark);
-      float[] keep = null;
-      for (int i = held.size() - 1; i >= mark; i--) {
-        float[] a = held.remove(i);
-        if (a == result.value().data()) {
-          keep = a;
-        } else {
-          engine.workspace().give(a);
-        }
-      }
-      if (keep != null) {
-        held.add(keep);
-      }
+      release(mark, result.value().data());
     }
     return result;
+  }
+
+  /** Gives back what was taken since a mark, but one array. */
+  private void release(int mark, float[] but) {
+    float[] keep = null;
+    for (int i = held.size() - 1; i >= mark; i--) {
+      float[] a = held.remove(i);
+      if (a == but) {
+        keep = a;
+      } else {
+        engine.workspace().give(a);
+      }
+    }
+    if (keep != null) {
+      held.add(keep);
+    }
+  }
+
+  /**
+   * Runs a block of a model as {@link #scope} does; if the pass is to {@link #recompute}, what the
+   * block computes on the way is not kept. An observer needs to be shown what it may differentiate,
+   * so while there is one everything is kept.
+   *
+   * @param inputs all that the block uses and a gradient flows through; some may be null
+   * @param part gets the inputs, or stand-ins for them, in the same order
+   */
+  public Var segment(Var[] inputs, Function<Var[], Var> part) {
+    if (!recomputing || !taping() || observer != null) {
+      return scope(() -> part.apply(inputs));
+    }
+    long consumers = randomConsumers;
+    Var[] untracked = new Var[inputs.length];
+    for (int i = 0; i < inputs.length; i++) {
+      untracked[i] = standIn(inputs[i], false);
+    }
+    suspended = true;
+    Var result;
+    try {
+      result = scope(() -> part.apply(untracked));
+    } finally {
+      suspended = false;
+    }
+    Var out = new Var(result.value(), true, result.active(), result.masked());
+    Segment segment = new Segment(inputs.clone(), part, consumers);
+    tape.add(new Node(out, List.of(), null, segment));
+    return out;
+  }
+
+  private static Var standIn(Var x, boolean tracked) {
+    return x == null ? null : new Var(x.value(), tracked, x.active(), x.masked());
+  }
+
+  /** Adds a gradient to that of another value, and forgets it. */
+  private void moveGradient(Var from, Var to) {
+    if (from == null) {
+      return;
+    }
+    if (from.sparseGradient != null) {
+      expandGradient(from);
+    }
+    if (from.gradient != null) {
+      addDense(to, from.gradient);
+      from.gradient = null;
+    }
+  }
+
+  /** Computes a segment again with a tape, and goes back over that. */
+  private void unwind(Var out, Segment segment) {
+    if (out.sparseGradient != null) {
+      expandGradient(out);
+    }
+    int mark = held.size();
+    int rowsMark = compressed.size();
+    int base = tape.size();
+    long consumers = randomConsumers;
+    randomConsumers = segment.randomConsumers;
+    Var[] inputs = segment.inputs;
+    Var[] leaves = new Var[inputs.length];
+    for (int i = 0; i < inputs.length; i++) {
+      leaves[i] = standIn(inputs[i], inputs[i] != null && inputs[i].tracked());
+      moveGradient(inputs[i], leaves[i]); // sums go on in the order that they have without segments
+    }
+    Var again = segment.part.apply(leaves);
+    randomConsumers = consumers;
+    if (again.tracked()) {
+      addDense(again, out.gradient);
+      out.gradient = null;
+      unwind(base);
+    }
+    for (int i = 0; i < inputs.length; i++) {
+      moveGradient(leaves[i], inputs[i]);
+    }
+    releaseRows(rowsMark);
+    release(mark, null);
   }
 
   // ------------------------------------------------------------------ tape
@@ -390,7 +488,7 @@ public final class Pass implements AutoCloseable {
     Var done() {
       Var out = new Var(y, edges != null || joint != null, active, masked);
       if (out.tracked()) {
-        tape.add(new Node(out, edges == null ? List.of() : edges, joint));
+        tape.add(new Node(out, edges == null ? List.of() : edges, joint, null));
       }
       return out;
     }
@@ -410,7 +508,12 @@ public final class Pass implements AutoCloseable {
     }
     loss.gradient = grab(loss.shape());
     Arrays.fill(loss.gradient.data(), 0, loss.gradient.size(), 1f);
-    for (int i = tape.size() - 1; i >= 0; i--) {
+    unwind(0);
+  }
+
+  /** Goes back over the tape to a place on it. */
+  private void unwind(int base) {
+    for (int i = tape.size() - 1; i >= base; i--) {
       Node node = tape.remove(i);
       Var out = node.out;
       if (out.gradient == null && out.sparseGradient == null) {
@@ -425,6 +528,9 @@ public final class Pass implements AutoCloseable {
       }
       if (node.joint != null) {
         toVars(out, node.joint);
+      }
+      if (node.segment != null) {
+        unwind(out, node.segment);
       }
       passOn(node);
       forgetGradient(out);

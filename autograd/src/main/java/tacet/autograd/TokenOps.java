@@ -122,9 +122,9 @@ public final class TokenOps {
   public static Var addToEach(Pass pass, Var x, Parameter table) {
     int b = x.shape().dim(0);
     int n = x.shape().dim(1) * x.shape().dim(2);
-    if (table.value().size() != n) {
+    if (table.shape().size() != n) {
       throw new IllegalArgumentException(
-          "addToEach: a table of shape " + table.value().shape() + " meets " + x.shape());
+          "addToEach: a table of shape " + table.shape() + " meets " + x.shape());
     }
     Tensor y = pass.take(x.shape());
     for (int i = 0; i < b; i++) {

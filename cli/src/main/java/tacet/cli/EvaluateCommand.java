@@ -13,7 +13,6 @@ import tacet.deft.Evaluator;
 import tacet.deft.report.RunMetrics;
 import tacet.deft.task.Task;
 import tacet.peft.AdapterFile;
-import tacet.peft.Lora;
 import tacet.tensor.Engine;
 import tacet.tensor.measure.Host;
 import tacet.transformer.Surgery;
@@ -59,7 +58,7 @@ final class EvaluateCommand implements Callable<Integer> {
         AdapterFile.Loaded<TextModel> loaded = AdapterFile.load(adapter, base);
         trainable = Surgery.count(Surgery.trainable(loaded.model()));
         all = Surgery.count(Surgery.parameters(loaded.model()));
-        plain = Lora.merge(loaded.model());
+        plain = TunedModel.merged(loaded.model());
         method = loaded.method().name();
       } else if (!source.hasClassifier()) {
         throw new UserException(
@@ -70,6 +69,7 @@ final class EvaluateCommand implements Callable<Integer> {
       configuration.put("model", source.name());
       configuration.put("adapter", adapter == null ? null : adapter.toString());
       configuration.put("activation", model.activation());
+      configuration.put("weights", model.weights());
       configuration.put("max_length", data.maxLength());
       RunMetrics metrics =
           new RunMetrics(

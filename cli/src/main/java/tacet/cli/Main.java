@@ -36,6 +36,7 @@ import picocli.CommandLine.Spec;
       TokenizeCommand.class,
       BenchCommand.class,
       CalibrateCommand.class,
+      QuantizeCommand.class,
       TraceCommand.class,
       EnergyCommand.class,
       SimulateCommand.class

@@ -22,6 +22,7 @@ final class MethodOptions {
   /** The methods, and all weights. */
   enum Method {
     lora,
+    qlora,
     adapter,
     prefix,
     prompt,
@@ -120,11 +121,23 @@ final class MethodOptions {
   @Option(names = "--prompt-text", paramLabel = "TEXT", description = "For --prompt-init text.")
   private String promptText;
 
+  @Option(
+      names = "--modules-to-save",
+      split = ",",
+      paramLabel = "NAME",
+      description = "Parts that are trained whole besides the head, such as bert.pooler.dense.")
+  private List<String> more = List.of();
+
   private MethodOptions() {}
 
   /** The word for what is trained. */
   String name() {
     return method.name();
+  }
+
+  /** Whether frozen weights are kept in four bits, and the optimizer's moments in a file. */
+  boolean isQlora() {
+    return method == Method.qlora;
   }
 
   /** Whether all weights are trained. */
@@ -136,11 +149,12 @@ final class MethodOptions {
    * What was chosen; null if all weights are trained.
    *
    * @param base the model that it is for
-   * @param modulesToSave what is new in it
+   * @param head what is new in it
    */
-  PeftMethod choose(ModelSource source, Part base, List<String> modulesToSave) throws IOException {
+  PeftMethod choose(ModelSource source, Part base, List<String> head) throws IOException {
+    List<String> modulesToSave = modulesToSave(head);
     return switch (method) {
-      case lora ->
+      case lora, qlora ->
           new Lora(
               rank,
               alpha,
@@ -161,6 +175,13 @@ final class MethodOptions {
       case prompt -> new Prompt(virtualTokens, start(source), modulesToSave);
       case full -> null;
     };
+  }
+
+  /** The head, and what else is to be trained whole. */
+  List<String> modulesToSave(List<String> head) {
+    List<String> all = new ArrayList<>(head);
+    more.stream().filter(m -> !all.contains(m)).forEach(all::add);
+    return all;
   }
 
   private Targets targets(Part base) {
@@ -198,7 +219,7 @@ final class MethodOptions {
 
   /** What was chosen, for metrics.json. */
   void describe(PeftMethod chosen, Map<String, Object> c) {
-    c.put("method", method.name());
+    c.put("method", chosen == null ? method.name() : chosen.name());
     switch (chosen) {
       case null -> {}
       case Lora lora -> {
@@ -212,7 +233,7 @@ final class MethodOptions {
         c.put("alpha_pattern", lora.alphaPattern());
       }
       case Bottleneck b -> {
-        c.put("placement", placement.name());
+        c.put("placement", b.afterAttention() ? "houlsby" : "pfeiffer");
         c.put("reduction", b.reduction());
         c.put("non_linearity", b.activation().toString());
       }

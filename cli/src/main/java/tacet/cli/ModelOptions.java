@@ -2,6 +2,7 @@ package tacet.cli;
 
 import java.io.IOException;
 import picocli.CommandLine.Option;
+import tacet.tensor.WeightFormat;
 import tacet.transformer.Activation;
 import tacet.transformer.Part;
 import tacet.transformer.Surgery;
@@ -23,10 +24,50 @@ final class ModelOptions {
           "Put this activation in the place of the model's: relu, gelu, gelu_new or silu.")
   private String activation;
 
+  /** How weights are kept. */
+  enum Weights {
+    f32(WeightFormat.F32),
+    bf16(WeightFormat.BF16),
+    f16(WeightFormat.F16),
+    nf4(WeightFormat.NF4_NESTED);
+
+    private final WeightFormat format;
+
+    Weights(WeightFormat format) {
+      this.format = format;
+    }
+  }
+
+  @Option(
+      names = "--weights",
+      paramLabel = "FORMAT",
+      description =
+          "Keep the frozen weights of linear layers as ${COMPLETION-CANDIDATES} while running; those"
+              + " stored in four bits stay so (f32).")
+  private Weights weights = Weights.f32;
+
+  @Option(names = "--no-double-quant", description = "With nf4: keep the scales in float32.")
+  private boolean plainScales;
+
   private ModelOptions() {}
 
   ModelSource open() throws IOException {
-    return ModelSource.open(model);
+    return open(weights);
+  }
+
+  /** The model with frozen weights in NF4. */
+  ModelSource openQuantised() throws IOException {
+    return open(Weights.nf4);
+  }
+
+  private ModelSource open(Weights kept) throws IOException {
+    boolean plain = kept == Weights.nf4 && plainScales;
+    return ModelSource.open(model, plain ? WeightFormat.NF4 : kept.format);
+  }
+
+  /** How weights are kept. */
+  String weights() {
+    return weights.name();
   }
 
   /** The same where a config.json without weights is enough: only shapes are known then. */

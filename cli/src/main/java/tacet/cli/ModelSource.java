@@ -7,14 +7,22 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.BiPredicate;
+import java.util.function.Predicate;
 import tacet.autograd.Parameter;
 import tacet.deft.Dataset;
 import tacet.deft.task.Example;
 import tacet.tensor.Tensor;
+import tacet.tensor.WeightFormat;
+import tacet.transformer.Compact;
+import tacet.transformer.Conv1D;
 import tacet.transformer.GenerativeModel;
 import tacet.transformer.ImageModel;
+import tacet.transformer.Linear;
 import tacet.transformer.Part;
 import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
@@ -23,6 +31,7 @@ import tacet.transformer.WarmUp;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.OnnxWeights;
+import tacet.transformer.checkpoint.SafeTensorsWriter;
 import tacet.transformer.checkpoint.Weights;
 import tacet.transformer.image.ImagePreprocessor;
 import tacet.transformer.image.RgbImage;
@@ -56,7 +65,11 @@ final class ModelSource implements AutoCloseable {
           "vocab.json",
           "merges.txt",
           "tokenizer_config.json",
-          "special_tokens_map.json");
+          "special_tokens_map.json",
+          "added_tokens.json",
+          "spiece.model",
+          "generation_config.json",
+          "preprocessor_config.json");
 
   private final String name;
   private final Checkpoint checkpoint;
@@ -69,9 +82,15 @@ final class ModelSource implements AutoCloseable {
   }
 
   static ModelSource open(String model) throws IOException {
+    return open(model, WeightFormat.F32);
+  }
+
+  /** A model that is loaded with the weights of its linear layers in a format. */
+  static ModelSource open(String model, WeightFormat linears) throws IOException {
     WarmUp warmUp = WarmUp.start();
     try {
-      return open(model, warmUp);
+      ModelSource plain = open(model, warmUp);
+      return new ModelSource(plain.name, plain.checkpoint.linearsAs(linears), warmUp);
     } catch (IOException | RuntimeException e) {
       warmUp.close();
       throw e;
@@ -232,17 +251,35 @@ final class ModelSource implements AutoCloseable {
 
   /** Images as the model's preprocessor_config.json wants them, or as most ViTs do. */
   Tensor pixels(List<Path> files) throws IOException {
-    Path config = Path.of(name).resolve("preprocessor_config.json");
+    return pixels(checkpoint, Path.of(name), files);
+  }
+
+  static Tensor pixels(Checkpoint checkpoint, Path dir, List<Path> files) throws IOException {
+    Vit.open(checkpoint); // a size that the weights do not have is refused before it takes memory
     Vit.Config vit = Vit.Config.of(checkpoint.config());
+    Path file = dir.resolve("preprocessor_config.json");
+    Json config = checkpoint.config();
     ImagePreprocessor preprocessor =
-        Files.exists(config)
-            ? ImagePreprocessor.of(Json.read(config))
-            : ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
-    List<RgbImage> images = new ArrayList<>();
-    for (Path file : files) {
-      images.add(ImageFile.read(file));
+        ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
+    if (Files.exists(file)) {
+      config = Json.read(file);
+      preprocessor = ImagePreprocessor.of(config);
+      if (preprocessor.height() != vit.imageHeight() || preprocessor.width() != vit.imageWidth()) {
+        throw config.error(
+            String.format(
+                "images become %d x %d pixels, the model of config.json takes %d x %d",
+                preprocessor.height(), preprocessor.width(), vit.imageHeight(), vit.imageWidth()));
+      }
     }
-    return preprocessor.pixels(images);
+    List<RgbImage> images = new ArrayList<>();
+    for (Path image : files) {
+      images.add(ImageFile.read(image));
+    }
+    try {
+      return preprocessor.pixels(images);
+    } catch (IllegalArgumentException e) { // an image that is not to be resized
+      throw config.error(e.getMessage());
+    }
   }
 
   /** Tokens of an image: its patches and one. */
@@ -273,6 +310,52 @@ final class ModelSource implements AutoCloseable {
           }
         });
     return named;
+  }
+
+  /** The files behind the model. */
+  Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  /** The model of the checkpoint with all it has, whatever it is, to look at. */
+  private Part tree() throws IOException {
+    Part tree =
+        isImageModel()
+            ? Vit.open(checkpoint)
+            : isSeq2Seq() ? T5.open(checkpoint) : TextModels.open(checkpoint);
+    warmUp.close();
+    return tree;
+  }
+
+  /** The names in the file of the weights of linear layers, those of certain paths. */
+  Set<String> linearWeights(Predicate<String> paths) throws IOException {
+    return weightNames(
+        (path, part) -> (part instanceof Linear || part instanceof Conv1D) && paths.test(path));
+  }
+
+  /** The names in the file of weights that are [in, out]. */
+  Set<String> turnedWeights() throws IOException {
+    return weightNames((path, part) -> part instanceof Conv1D);
+  }
+
+  private Set<String> weightNames(BiPredicate<String, Part> which) throws IOException {
+    Set<String> names = new LinkedHashSet<>();
+    Weights weights = checkpoint.weights();
+    Surgery.parts(tree())
+        .forEach(
+            (path, part) -> {
+              String inFile = weights.use(path + ".weight");
+              if (inFile != null && which.test(path, part)) {
+                names.add(inFile);
+              }
+            });
+    return names;
+  }
+
+  /** Writes weights as a Hugging Face directory, with the tokenizer of this model. */
+  void save(Path dir, SafeTensorsWriter weights, Map<String, Object> config) throws IOException {
+    Checkpoint.write(dir, Json.of(config), weights);
+    saveTokenizer(dir);
   }
 
   /** The model that an adapter is for: with a classifier, where only the adapter has one. */
@@ -313,9 +396,16 @@ final class ModelSource implements AutoCloseable {
   }
 
   private void write(Path dir, Map<String, Object> config, Part model) throws IOException {
-    Map<String, Tensor> tensors = new LinkedHashMap<>();
-    Surgery.parameters(model).forEach((path, p) -> tensors.put(path, p.value()));
+    config.remove("quantization_config"); // what is written is expanded
+    boolean turned = type().equals("gpt2"); // its layers are [in, out] in files of floats
+    Part whole = Compact.expanded(model, path -> turned && path.matches("(transformer\\.)?h\\..*"));
+    SafeTensorsWriter tensors = new SafeTensorsWriter();
+    Surgery.parameters(whole).forEach((path, p) -> tensors.add(path, p.source()));
     Checkpoint.write(dir, Json.of(config), tensors);
+    saveTokenizer(dir);
+  }
+
+  private void saveTokenizer(Path dir) throws IOException {
     if (!name.equals(MINILM)) {
       for (String file : TOKENIZER_FILES) {
         Path from = Path.of(name).resolve(file);

@@ -74,6 +74,12 @@ final class TrainCommand implements Callable<Integer> {
   private Path out;
 
   @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "Start from this adapter; what is trained is then what it is.")
+  private Path adapter;
+
+  @Option(
       names = "--dry-run",
       description = {
         "Print how many parameters would be trained, and do nothing. The model's config.json is enough."
@@ -99,20 +105,22 @@ final class TrainCommand implements Callable<Integer> {
     DensityLoss loss = density.loss();
     Progress progress = common.progress();
     try (Engine engine = common.engine();
-        ModelSource source = model.open()) {
+        ModelSource source = methodOptions.isQlora() ? model.openQuantised() : model.open()) {
       List<Example> examples = task.train().read();
       examples = examples.subList(0, Math.min(trainSamples, examples.size()));
       Dataset train = source.dataset(examples, data.maxLength());
       Dataset dev = source.dataset(task.dev().read(), data.maxLength());
       TextModels.Classifier loaded = model.classifier(source, task.outputs(), seed);
-      TextModel base = loaded.model();
-      PeftMethod method = methodOptions.choose(source, base, modulesToSave(loaded));
-      TextModel trained = MethodOptions.apply(method, base, seed);
+      AdapterFile.Loaded<TextModel> first = start(source, loaded);
+      PeftMethod method = first.method();
+      TextModel trained = first.model();
+      Files.createDirectories(out);
       Trainer trainer =
           new Trainer(
               engine,
               trained,
               task,
+              methodOptions.isQlora() ? out.resolve("moments.paged") : null,
               new Trainer.Settings(
                   epochs,
                   batch,
@@ -123,7 +131,6 @@ final class TrainCommand implements Callable<Integer> {
                   seed,
                   loss,
                   density.ramp()));
-      Files.createDirectories(out);
       Path checkpoint = out.resolve("checkpoint.safetensors");
       long from = resume && Files.exists(checkpoint) ? trainer.restore(checkpoint) : 0;
       Path logFile = out.resolve("log.jsonl");
@@ -137,6 +144,7 @@ final class TrainCommand implements Callable<Integer> {
                 checkpoint,
                 new TrainingProgress(progress, "training", trainer.totalSteps(train), log));
       }
+      trainer.close();
       RunMetrics metrics =
           metrics(
               task,
@@ -144,7 +152,8 @@ final class TrainCommand implements Callable<Integer> {
               trainer,
               result,
               (System.nanoTime() - start) * 1e-9,
-              configuration(source, method));
+              configuration(source, method),
+              method);
       if (method != null) {
         AdapterFile.save(out.resolve("adapter"), trained, method, "SEQ_CLS", source.name());
       } else {
@@ -154,6 +163,16 @@ final class TrainCommand implements Callable<Integer> {
       Summary.print(common, metrics);
     }
     return 0;
+  }
+
+  /** The model with what is trained; without a method where that is all of it. */
+  private AdapterFile.Loaded<TextModel> start(ModelSource source, TextModels.Classifier loaded)
+      throws IOException {
+    if (adapter != null) {
+      return AdapterFile.load(adapter, loaded.model());
+    }
+    PeftMethod method = methodOptions.choose(source, loaded.model(), modulesToSave(loaded));
+    return new AdapterFile.Loaded<>(MethodOptions.apply(method, loaded.model(), seed), method);
   }
 
   /** What would be trained, from the shapes alone where there are no weights. */
@@ -174,7 +193,7 @@ final class TrainCommand implements Callable<Integer> {
       PeftMethod method = methodOptions.choose(source, base, modules);
       Part adapted = MethodOptions.apply(method, base, seed);
       Map<String, Parameter> trainable = Surgery.trainable(adapted);
-      List<String> saved = modules;
+      List<String> saved = methodOptions.modulesToSave(modules);
       long count = Surgery.count(trainable);
       trainable
           .keySet()
@@ -204,7 +223,8 @@ final class TrainCommand implements Callable<Integer> {
       Trainer trainer,
       Evaluator.Result result,
       double seconds,
-      Json configuration) {
+      Json configuration,
+      PeftMethod method) {
     Map<String, Parameter> trainable = trainer.trainable();
     long all = Surgery.count(Surgery.parameters(trained));
     Map<String, Double> times = new LinkedHashMap<>();
@@ -212,7 +232,7 @@ final class TrainCommand implements Callable<Integer> {
     times.put("evaluate", result.seconds());
     return new RunMetrics(
         task.name(),
-        methodOptions.name(),
+        method == null ? methodOptions.name() : method.name(),
         result.score(),
         result.metrics(),
         result.density(),
@@ -229,6 +249,7 @@ final class TrainCommand implements Callable<Integer> {
     c.put("model", source.name());
     c.put("activation", model.activation());
     methodOptions.describe(method, c);
+    c.put("weights", methodOptions.isQlora() ? "nf4" : model.weights());
     DensityLoss loss = density.loss();
     c.put("surrogate", loss == null ? "none" : loss.surrogate().name().toLowerCase(Locale.ROOT));
     if (loss != null) {

@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import tacet.peft.AdapterFile;
 import tacet.peft.Lora;
+import tacet.transformer.Part;
+import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 
-/** A classifier as it is used: with its adapter merged. */
+/** A classifier as it is used: with its adapter merged where that costs nothing. */
 final class TunedModel {
   private TunedModel() {}
 
@@ -24,6 +26,13 @@ final class TunedModel {
           source.name() + " has no classification head; name an adapter with --adapter");
     }
     TextModel base = options.classifier(source, outputs, seed).model();
-    return adapter == null ? base : Lora.merge(AdapterFile.load(adapter, base).model());
+    return adapter == null ? base : merged(AdapterFile.load(adapter, base).model());
+  }
+
+  /** With LoRA merged, unless weights are in fewer bits: merging would expand them. */
+  static <P extends Part> P merged(P adapted) {
+    boolean compact =
+        Surgery.parameters(adapted).values().stream().anyMatch(p -> p.compact() != null);
+    return compact ? adapted : Lora.merge(adapted);
   }
 }

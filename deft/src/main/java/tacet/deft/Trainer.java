@@ -28,7 +28,7 @@ import tacet.transformer.checkpoint.SafeTensorsWriter;
  * <p>Every random choice is drawn from (seed, purpose, step), so a run has the same bits each time,
  * for any number of threads, and when it was interrupted and resumed from its checkpoint.
  */
-public final class Trainer {
+public final class Trainer implements AutoCloseable {
   /**
    * What is chosen.
    *
@@ -86,6 +86,15 @@ public final class Trainer {
    * @param model its trainable parameters are changed by training, all else stays
    */
   public Trainer(Engine engine, TextModel model, Task task, Settings settings) {
+    this(engine, model, task, null, settings);
+  }
+
+  /**
+   * A trainer whose optimizer keeps its moments in a file; it must be closed.
+   *
+   * @param moments a temporary file, see {@link AdamW}; null for memory
+   */
+  public Trainer(Engine engine, TextModel model, Task task, Path moments, Settings settings) {
     this.engine = engine;
     this.model = Tap.onActivations(model);
     this.task = task;
@@ -95,7 +104,8 @@ public final class Trainer {
       throw new IllegalArgumentException("the model has no trainable parameters");
     }
     this.optimizer =
-        new AdamW(engine, trainable, new AdamW.Settings(0.9, 0.999, 1e-8, settings.weightDecay));
+        new AdamW(
+            engine, trainable, new AdamW.Settings(0.9, 0.999, 1e-8, settings.weightDecay), moments);
   }
 
   /** The parameters that are trained, by name. */
@@ -269,5 +279,11 @@ public final class Trainer {
           });
     }
     return optimizer.steps();
+  }
+
+  /** Deletes the file of the optimizer's moments, if there is one. */
+  @Override
+  public void close() {
+    optimizer.close();
   }
 }

@@ -230,6 +230,37 @@ public final class CompactMatMul {
     kernels.transpose(tile, at, PANEL, r1 - r0, PANEL, y, to, PANEL);
   }
 
+  /**
+   * Rows of a weight: y[t] = W[ids[t]], for a table of vectors.
+   *
+   * @param w [n, k]
+   * @param ids t rows of W
+   * @param y row-major t × k; overwritten
+   */
+  public static void rows(Engine engine, CompactMatrix w, int[] ids, int t, float[] y) {
+    int k = w.k();
+    int length = Math.min(DEPTH, k);
+    float[][] scratch = scratch(engine, length * PANEL);
+    engine
+        .workers()
+        .forEach(
+            t,
+            1,
+            (part, from, to) -> {
+              float[] s = scratch[part];
+              for (int i = from; i < to; i++) {
+                for (int k0 = 0; k0 < k; k0 += length) {
+                  int end = Math.min(k, k0 + length);
+                  w.expand(engine.kernels(), ids[i] / PANEL, k0, end, s, 0);
+                  for (int r = k0; r < end; r++) {
+                    y[i * k + r] = s[(r - k0) * PANEL + ids[i] % PANEL];
+                  }
+                }
+              }
+            });
+    give(engine, scratch);
+  }
+
   // ------------------------------------------------------------------ few non-zeros
 
   /** {@link #product} with the zeros of X skipped; only the inputs that speak are expanded. */

@@ -69,4 +69,17 @@ public sealed interface CompactMatrix permits HalfMatrix, Nf4Matrix {
       case F32 -> throw new IllegalArgumentException("float32 weights are packed, not compact");
     };
   }
+
+  /**
+   * The transpose of a weight [k, n] in a format.
+   *
+   * @param w row-major k × n; not modified
+   * @param format any but F32
+   * @throws IllegalArgumentException if the format cannot hold a value
+   */
+  static CompactMatrix ofTransposed(WeightFormat format, float[] w, int n, int k) {
+    float[] turned = new float[Math.multiplyExact(n, k)];
+    Kernels.best().transpose(w, 0, n, k, n, turned, 0, k);
+    return of(format, turned, n, k);
+  }
 }

@@ -13,6 +13,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
+import tacet.tensor.WeightFormat;
 
 /**
  * A model at rest: its configuration and its tensors, whatever they are kept in.
@@ -27,7 +29,9 @@ import tacet.tensor.Tensor;
  * }</pre>
  *
  * <p>Tensors are read when they are asked for, by any number of threads; reading from files after
- * {@link #close} is an {@link IllegalStateException}.
+ * {@link #close} is an {@link IllegalStateException}. The matrices of a model stay in the files and
+ * are read when they are used: the model may outlive the checkpoint, but nobody should write to the
+ * files in place while it is in use (replacing them, as all of Tacet does, is harmless).
  */
 public final class Checkpoint implements AutoCloseable {
   private static final String CONFIG = "config.json";
@@ -45,11 +49,12 @@ public final class Checkpoint implements AutoCloseable {
   private final Json config;
   private final List<TensorFile> files;
   private final Map<String, TensorFile> fileOf;
+  private final WeightFormat linears;
   private final boolean hollow;
 
   private Checkpoint(
       String name, Json config, List<TensorFile> files, Map<String, TensorFile> fileOf) {
-    this(name, config, files, fileOf, false);
+    this(name, config, files, fileOf, WeightFormat.F32, false);
   }
 
   private Checkpoint(
@@ -57,12 +62,28 @@ public final class Checkpoint implements AutoCloseable {
       Json config,
       List<TensorFile> files,
       Map<String, TensorFile> fileOf,
+      WeightFormat linears,
       boolean hollow) {
     this.hollow = hollow;
     this.name = name;
     this.config = config;
     this.files = List.copyOf(files);
     this.fileOf = Collections.unmodifiableMap(fileOf);
+    this.linears = linears;
+  }
+
+  /**
+   * The same checkpoint, from which models are loaded with the weights of their linear layers in a
+   * format, one layer after the other; output layers ({@link BitsAndBytes#KEPT}) keep their floats.
+   * Closing either closes both.
+   */
+  public Checkpoint linearsAs(WeightFormat format) {
+    return new Checkpoint(name, config, files, fileOf, format, hollow);
+  }
+
+  /** How models keep the weights of their linear layers. */
+  WeightFormat linears() {
+    return linears;
   }
 
   // ---------------------------------------------------------------- opening
@@ -120,7 +141,8 @@ public final class Checkpoint implements AutoCloseable {
   public static Checkpoint shapes(Path directory) throws IOException {
     Json config = Json.read(directory.resolve(CONFIG));
     config.members(); // an object, or an error
-    return new Checkpoint(directory.toString(), config, List.of(), Map.of(), true);
+    return new Checkpoint(
+        directory.toString(), config, List.of(), Map.of(), WeightFormat.F32, true);
   }
 
   private static Checkpoint of(String name, Json config, TensorFile file) {
@@ -210,6 +232,11 @@ public final class Checkpoint implements AutoCloseable {
   /** A tensor as float32; see {@link TensorFile#read}. In-memory ones are shared. */
   public Tensor read(String tensor) throws IOException {
     return fileOf(tensor).read(tensor);
+  }
+
+  /** A tensor that stays in its file; see {@link TensorFile#source}. In-memory ones are shared. */
+  public TensorSource source(String tensor) throws IOException {
+    return fileOf(tensor).source(tensor);
   }
 
   /** The elements of an integer tensor; see {@link TensorFile#readLongs}. */

@@ -2,11 +2,16 @@ package tacet.transformer.checkpoint;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
+import tacet.tensor.WeightFormat;
+import tacet.tensor.kernel.CompactMatrix;
+import tacet.tensor.kernel.Nf4Matrix;
 import tacet.transformer.checkpoint.CheckpointException.Mismatch;
 
 /**
@@ -43,8 +48,16 @@ public final class Weights {
   private static final String T5_CROSS_BIAS =
       "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
 
-  /** Largest stand-in for a missing tensor; a wrong configuration may ask for any size. */
-  private static final int MAX_STAND_IN = 1 << 26;
+  /** Largest stand-in for a missing vector; a wrong configuration may ask for any size. */
+  private static final int MAX_STAND_IN = 1 << 22;
+
+  /** A stand-in for what is not read before {@link #finish}: it takes no memory. */
+  private record Zeros(Shape shape) implements TensorSource {
+    @Override
+    public void read(int from, float[] to, int at, int n) {
+      Arrays.fill(to, at, at + n, 0f);
+    }
+  }
 
   private final String path; // empty, or ends with a dot
   private final Account account;
@@ -94,6 +107,12 @@ public final class Weights {
     return find(path + name) != null;
   }
 
+  /** Whether a tensor of these extents is there, under any of its names. Does not count as use. */
+  public boolean has(String name, Shape shape) throws IOException {
+    String found = find(path + name);
+    return found != null && isOf(found, shape);
+  }
+
   /**
    * A tensor the model cannot do without, as float32.
    *
@@ -102,12 +121,29 @@ public final class Weights {
    * @throws FormatException if it is damaged or of a type without a float32 meaning
    */
   public Tensor tensor(String name, Shape expected) throws IOException {
+    String found = required(name, expected);
+    return found == null ? standIn(expected) : read(found);
+  }
+
+  /** The same tensor, but it stays in its file until it is used; see {@link TensorFile#source}. */
+  public TensorSource source(String name, Shape expected) throws IOException {
+    String found = required(name, expected);
+    if (found == null) {
+      return new Zeros(expected);
+    }
+    return BitsAndBytes.has(account.checkpoint, found)
+        ? read(found)
+        : account.checkpoint.source(found);
+  }
+
+  /** The name in the file of a tensor that fits; else null, and {@link #finish} will report it. */
+  private String required(String name, Shape expected) throws IOException {
     String found = find(path + name);
     if (found == null) {
       account.missing.add(path + name);
-      return standIn(expected);
+      return null;
     }
-    return fits(found, expected) ? account.checkpoint.read(found) : standIn(expected);
+    return fits(found, expected) ? found : null;
   }
 
   /**
@@ -122,7 +158,56 @@ public final class Weights {
       account.initialised.add(path + name);
       return null;
     }
-    return fits(found, expected) ? account.checkpoint.read(found) : null;
+    return fits(found, expected) ? read(found) : null;
+  }
+
+  /** A tensor as floats, expanded if it is stored in four bits. */
+  private Tensor read(String found) throws IOException {
+    if (!BitsAndBytes.has(account.checkpoint, found)) {
+      return account.checkpoint.read(found);
+    }
+    BitsAndBytes.Stored w = BitsAndBytes.read(account.checkpoint, found);
+    return new Tensor(Shape.of(w.rows(), w.columns()), w.value().expand());
+  }
+
+  /**
+   * The weight of a linear layer in fewer bits: one that is stored in four bits (see {@link
+   * BitsAndBytes}), or that the checkpoint is to be read in fewer bits ({@link
+   * Checkpoint#linearsAs}), unless it is an output layer's.
+   *
+   * @param inFirst whether it is [in, out] in a file of floats, as GPT-2 has it
+   * @return null if it is neither, or missing, or of another shape: {@link #tensor} tells
+   */
+  public CompactMatrix compactOrNull(String name, int out, int in, boolean inFirst)
+      throws IOException {
+    String found = find(path + name);
+    if (found == null) {
+      return null;
+    }
+    Checkpoint checkpoint = account.checkpoint;
+    if (BitsAndBytes.has(checkpoint, found)) {
+      if (!fits(found, Shape.of(out, in))) {
+        return null;
+      }
+      BitsAndBytes.Stored w = BitsAndBytes.read(checkpoint, found);
+      return Nf4Matrix.of(w.value(), out, in);
+    }
+    WeightFormat format = checkpoint.linears();
+    if (format == WeightFormat.F32 || BitsAndBytes.keeps(path + name)) {
+      return null;
+    }
+    Shape shape = inFirst ? Shape.of(in, out) : Shape.of(out, in);
+    if (!fits(found, shape)) {
+      return null;
+    }
+    float[] w = checkpoint.read(found).data();
+    try {
+      return inFirst
+          ? CompactMatrix.ofTransposed(format, w, out, in)
+          : CompactMatrix.of(format, w, out, in);
+    } catch (IllegalArgumentException e) {
+      throw checkpoint.info(found).error(e.getMessage());
+    }
   }
 
   /**
@@ -179,16 +264,32 @@ public final class Weights {
         List.copyOf(account.mismatched));
   }
 
-  private boolean fits(String found, Shape expected) throws FormatException {
+  private boolean fits(String found, Shape expected) throws IOException {
     account.used.add(found);
-    TensorInfo info = account.checkpoint.info(found);
-    int[] dims = expected.toArray();
-    boolean same = info.dims().size() == dims.length;
-    for (int i = 0; same && i < dims.length; i++) {
-      same = info.dims().get(i) == dims[i];
+    if (BitsAndBytes.has(account.checkpoint, found)) {
+      account.used.addAll(BitsAndBytes.companions(account.checkpoint, found));
     }
-    if (!same) {
-      account.mismatched.add(new Mismatch(found, info.dims(), expected));
+    boolean same = isOf(found, expected);
+    Mismatch mismatch = new Mismatch(found, dims(found), expected);
+    if (!same && !account.mismatched.contains(mismatch)) {
+      account.mismatched.add(mismatch);
+    }
+    return same;
+  }
+
+  /** The extents of a tensor, also of one that is stored in four bits. */
+  private List<Long> dims(String found) throws IOException {
+    return BitsAndBytes.has(account.checkpoint, found)
+        ? BitsAndBytes.dims(account.checkpoint, found)
+        : account.checkpoint.info(found).dims();
+  }
+
+  private boolean isOf(String found, Shape shape) throws IOException {
+    List<Long> stored = dims(found);
+    int[] dims = shape.toArray();
+    boolean same = stored.size() == dims.length;
+    for (int i = 0; same && i < dims.length; i++) {
+      same = stored.get(i) == dims[i];
     }
     return same;
   }

@@ -98,8 +98,9 @@ public final class Opt {
       int heads = Loader.count(json, "num_attention_heads", 12);
       Loader.requireHeads(json, "hidden_size", hidden, heads);
       boolean before = json.booleanOr("do_layer_norm_before", true);
+      int vocabulary = Loader.count(json, "vocab_size", 50272);
       return new Config(
-          Loader.count(json, "vocab_size", 50272),
+          vocabulary,
           Loader.count(json, "max_position_embeddings", 2048),
           hidden,
           Loader.count(json, "word_embed_proj_dim", hidden),
@@ -110,12 +111,12 @@ public final class Opt {
           before,
           before && !json.booleanOr("_remove_final_layer_norm", false),
           json.booleanOr("enable_bias", true),
-          json.doubleOr("dropout", 0.1),
-          json.doubleOr("attention_dropout", 0),
+          Loader.probability(json, "dropout", 0.1),
+          Loader.probability(json, "attention_dropout", 0),
           json.booleanOr("tie_word_embeddings", true),
           json.doubleOr("init_std", 0.02),
           Loader.labels(json),
-          json.intOr("pad_token_id", 1));
+          Loader.padId(json, 1, vocabulary));
     }
   }
 

@@ -128,8 +128,8 @@ public final class T5 {
               Loader.count(json, "relative_attention_max_distance", 128),
               activation,
               gated,
-              json.doubleOr("dropout_rate", 0.1),
-              json.doubleOr("layer_norm_epsilon", 1e-6),
+              Loader.probability(json, "dropout_rate", 0.1),
+              Loader.epsilon(json, "layer_norm_epsilon", 1e-6),
               json.booleanOr("scale_decoder_outputs", tied),
               json.doubleOr("initializer_factor", 1),
               pad,
@@ -400,9 +400,11 @@ public final class T5 {
         Var in = hidden.get(i);
         boolean last = i == block.size() - 1;
         hidden.add(
-            pass.scope(
-                () -> {
-                  Var y = next.forward(pass, in, view, states, other);
+            pass.segment(
+                new Var[] {in, states, view.positionBias},
+                v -> {
+                  View seen = new View(view.keyBias, view.causal, v[2]);
+                  Var y = next.forward(pass, v[0], seen, v[1], other);
                   return last ? end(pass, y) : y;
                 }));
       }
@@ -535,16 +537,13 @@ public final class T5 {
 
   /** Some files of tied models repeat the table as head. */
   private static Linear head(Config c, Loader load, Embedding shared) throws IOException {
-    if (load.weights().checkpoint().isHollow()) {
-      return c.scaledOutput
-          ? new Linear(shared.weight(), null)
-          : load.linear("lm_head", c.width, c.vocabularySize, false);
+    if (load.weights().checkpoint().isHollow() && !c.scaledOutput) {
+      return load.linear("lm_head", c.width, c.vocabularySize, false); // so has T5 1.1
     }
     if (load.weights().has("lm_head.weight")) {
       Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
-      int size = c.vocabularySize * c.width;
-      float[] a = head.weight().value().data();
-      if (!Arrays.equals(a, 0, size, shared.weight().value().data(), 0, size)) {
+      boolean fits = load.weights().has("lm_head.weight", shared.weight().shape());
+      if (!fits || !Loader.same(head.weight(), shared.weight())) {
         return head;
       }
     }
