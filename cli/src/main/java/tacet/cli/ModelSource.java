@@ -151,6 +151,11 @@ final class ModelSource implements AutoCloseable {
     return TextModels.hasClassifier(checkpoint);
   }
 
+  /** Whether the checkpoint has a head that a task can be judged with. */
+  boolean hasHead() {
+    return hasClassifier() || checkpoint.contains("qa_outputs.weight");
+  }
+
   int labels() throws IOException {
     return TextModels.labels(checkpoint);
   }

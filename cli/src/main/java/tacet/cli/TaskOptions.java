@@ -1,7 +1,10 @@
 package tacet.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import picocli.CommandLine.Option;
+import tacet.deft.task.Example;
 import tacet.deft.task.Glue;
 import tacet.deft.task.SyntheticReviews;
 import tacet.deft.task.Task;
@@ -36,6 +39,11 @@ final class TaskOptions {
 
   int maxLength() {
     return maxLength;
+  }
+
+  /** The examples to judge by. */
+  List<Example> dev(Task task) throws IOException {
+    return task.dev().read();
   }
 
   Task task(long seed) {

@@ -2,6 +2,7 @@ package tacet.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import tacet.deft.Ada;
 import tacet.peft.AdapterFile;
 import tacet.peft.Lora;
 import tacet.transformer.TextModel;
@@ -24,6 +25,9 @@ final class TunedModel {
           source.name() + " has no classification head; name an adapter with --adapter");
     }
     TextModel base = options.classifier(source, outputs, seed).model();
-    return adapter == null ? base : Lora.merge(AdapterFile.load(adapter, base).model());
+    if (adapter == null) {
+      return base;
+    }
+    return Ada.finish(Lora.merge(Ada.load(adapter, AdapterFile.load(adapter, base).model())));
   }
 }

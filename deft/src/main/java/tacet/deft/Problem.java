@@ -1,0 +1,50 @@
+package tacet.deft;
+
+import tacet.autograd.Pass;
+import tacet.autograd.Var;
+import tacet.tensor.Engine;
+import tacet.transformer.Part;
+
+/**
+ * What a model is to learn, as the {@link Trainer} sees it: numbered examples, a loss, a judgement.
+ *
+ * @param <M> the kind of model: texts to numbers, images to numbers, texts to texts
+ */
+public interface Problem<M extends Part> {
+  /** The name in metrics.json. */
+  String name();
+
+  /** Number of training examples. */
+  int size();
+
+  /** Length of a training example in tokens: examples of like length share a batch. */
+  int length(int example);
+
+  /**
+   * Makes a batch of training examples ready.
+   *
+   * @param examples their numbers
+   * @param seed of what is random in it, such as masked words
+   * @param step optimizer step that it belongs to
+   */
+  Load<M> load(int[] examples, long seed, long step);
+
+  /** Judges a model on the examples that are not trained on. */
+  Evaluator.Result evaluate(Engine engine, M model);
+
+  /**
+   * A batch of examples.
+   *
+   * @param <M> the kind of model
+   */
+  interface Load<M extends Part> {
+    /** Which tokens the model's layers see. */
+    Tokens tokens();
+
+    /** How much of its step this batch is: the number of terms whose mean its loss is. */
+    double weight();
+
+    /** Runs the model; the mean loss, a scalar. */
+    Var loss(Pass pass, M model);
+  }
+}
