@@ -39,6 +39,7 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--out", paramLabel = "F", description = "Write the result as metrics.json too.")
   private Path out;
 
+  @Mixin private DensityDetails details;
   @Mixin private Common common;
 
   private EvaluateCommand() {}
@@ -90,7 +91,14 @@ final class EvaluateCommand implements Callable<Integer> {
     if (out != null) {
       metrics.write(out);
     }
-    Summary.print(common, metrics);
+    if (common.json) {
+      Map<String, Object> json = new LinkedHashMap<>(metrics.toJson().members());
+      json.putAll(details.run(engine, plain, work.problem(), common));
+      common.out().println(Json.of(json));
+    } else {
+      Summary.print(common, metrics);
+      details.run(engine, plain, work.problem(), common);
+    }
     return 0;
   }
 }

@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
       DemoCommand.class,
       TrainCommand.class,
       EvaluateCommand.class,
+      PruneCommand.class,
       ForwardCommand.class,
       TokenizeCommand.class,
       BenchCommand.class,

@@ -14,6 +14,7 @@ import tacet.deft.Dataset;
 import tacet.deft.task.Example;
 import tacet.tensor.Tensor;
 import tacet.transformer.ImageModel;
+import tacet.transformer.Part;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.WarmUp;
@@ -52,7 +53,8 @@ final class ModelSource implements AutoCloseable {
           "vocab.json",
           "merges.txt",
           "tokenizer_config.json",
-          "special_tokens_map.json");
+          "special_tokens_map.json",
+          "preprocessor_config.json");
 
   private final String name;
   private final Checkpoint checkpoint;
@@ -120,14 +122,22 @@ final class ModelSource implements AutoCloseable {
 
   /** Examples as the model reads them: cut to what it can see, filled with its padding token. */
   Dataset dataset(List<Example> examples, int maxLength) throws IOException {
-    Tokenizer tokenizer = tokenizer();
-    Integer pad = tokenizer.padId();
-    int padId = checkpoint.config().intOr("pad_token_id", pad == null ? 0 : pad);
-    int longest = Math.min(maxLength, TextModels.longest(checkpoint.config()));
-    return Dataset.of(examples, tokenizer, longest, padId);
+    return Dataset.of(examples, tokenizer(), Math.min(maxLength, longest()), padId());
   }
 
-  private String type() throws IOException {
+  /** The token that fills short sequences. */
+  int padId() throws IOException {
+    Integer pad = tokenizer().padId();
+    return checkpoint.config().intOr("pad_token_id", pad == null ? 0 : pad);
+  }
+
+  /** The longest sequence that the model has positions for. */
+  int longest() throws IOException {
+    return TextModels.longest(checkpoint.config());
+  }
+
+  /** The kind of model, by its configuration. */
+  String type() throws IOException {
     return checkpoint.config().get("model_type").asString();
   }
 
@@ -195,19 +205,44 @@ final class ModelSource implements AutoCloseable {
     return model;
   }
 
-  /** Images as the model's preprocessor_config.json wants them, or as most ViTs do. */
+  /** Images as {@link #imagePreprocessor} makes them. */
   Tensor pixels(List<Path> files) throws IOException {
-    Path config = Path.of(name).resolve("preprocessor_config.json");
-    Vit.Config vit = Vit.Config.of(checkpoint.config());
-    ImagePreprocessor preprocessor =
-        Files.exists(config)
-            ? ImagePreprocessor.of(Json.read(config))
-            : ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
     List<RgbImage> images = new ArrayList<>();
     for (Path file : files) {
       images.add(ImageFile.read(file));
     }
-    return preprocessor.pixels(images);
+    return imagePreprocessor().pixels(images);
+  }
+
+  /** What the model's preprocessor_config.json says, or what most ViTs want. */
+  ImagePreprocessor imagePreprocessor() throws IOException {
+    Path config = Path.of(name).resolve("preprocessor_config.json");
+    Vit.Config vit = Vit.Config.of(checkpoint.config());
+    return Files.exists(config)
+        ? ImagePreprocessor.of(Json.read(config))
+        : ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
+  }
+
+  /** Height of the images that the model sees, in pixels. */
+  int imageSide() throws IOException {
+    return Vit.Config.of(checkpoint.config()).imageHeight();
+  }
+
+  /** The image model with a head for so many classes, new where the file has none. */
+  ImageModel imageClassifier(int labels, long seed) throws IOException {
+    Weights w = checkpoint.weights();
+    w.ignore("vit.pooler.", "pooler.", "decoder.", "vit.embeddings.mask_token");
+    ImageModel model = Vit.classifier(Vit.Config.of(checkpoint.config()), w, labels, seed);
+    w.finish();
+    warmUp.close();
+    return model;
+  }
+
+  /** The model with a head that points into texts, new where the file has none. */
+  TextModels.Classifier questionAnswering(long seed) throws IOException {
+    TextModels.Classifier model = TextModels.questionAnswering(checkpoint, seed);
+    warmUp.close();
+    return model;
   }
 
   /** Tokens of an image: its patches and one. */
@@ -242,8 +277,25 @@ final class ModelSource implements AutoCloseable {
 
   /** Writes a classifier as a Hugging Face directory with this model's configuration. */
   void save(Path dir, TextModel model, int labels, String activation) throws IOException {
+    save(dir, model, TextModels.classifierName(checkpoint.config()), labels, activation);
+  }
+
+  /** Writes a question answering model in the same way. */
+  void saveQuestionAnswering(Path dir, TextModel model, String activation) throws IOException {
+    String name = type().equals("bert") ? "Bert" : "Roberta";
+    save(dir, model, name + "ForQuestionAnswering", 2, activation);
+  }
+
+  /** Writes an image classifier in the same way. */
+  void saveImageClassifier(Path dir, ImageModel model, int labels, String activation)
+      throws IOException {
+    save(dir, model, "ViTForImageClassification", labels, activation);
+  }
+
+  private void save(Path dir, Part model, String architecture, int labels, String activation)
+      throws IOException {
     Map<String, Object> config = new LinkedHashMap<>(checkpoint.config().members());
-    config.put("architectures", List.of(TextModels.classifierName(checkpoint.config())));
+    config.put("architectures", List.of(architecture));
     Map<String, Object> names = new LinkedHashMap<>();
     for (int i = 0; i < labels; i++) {
       names.put(Integer.toString(i), "LABEL_" + i);

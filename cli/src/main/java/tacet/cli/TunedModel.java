@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import tacet.deft.Ada;
 import tacet.peft.AdapterFile;
 import tacet.peft.Lora;
+import tacet.transformer.Part;
 import tacet.transformer.TextModel;
 
 /** A classifier as it is used: with its adapter merged. */
@@ -29,5 +30,23 @@ final class TunedModel {
       return base;
     }
     return Ada.finish(Lora.merge(Ada.load(adapter, AdapterFile.load(adapter, base).model())));
+  }
+
+  /**
+   * The model of a task as it is used: with an adapter merged and skipped blocks gone.
+   *
+   * @param adapter in peft's format; null for the model's own head
+   * @throws UserException if there is neither an adapter nor a head
+   */
+  static <M extends Part> M of(Work<M> work, ModelSource source, Path adapter) throws IOException {
+    if (adapter != null) {
+      M adapted = AdapterFile.load(adapter, work.model()).model();
+      return Ada.finish(Lora.merge(Ada.load(adapter, adapted)));
+    }
+    if (!source.hasHead()) {
+      throw new UserException(
+          source.name() + " has no head for the task; name an adapter with --adapter");
+    }
+    return work.model();
   }
 }

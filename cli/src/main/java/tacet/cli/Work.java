@@ -6,10 +6,16 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import tacet.deft.Dataset;
+import tacet.deft.ImageProblem;
 import tacet.deft.Problem;
+import tacet.deft.SpanProblem;
 import tacet.deft.TextProblem;
 import tacet.deft.task.Example;
+import tacet.deft.task.ImageTask;
+import tacet.deft.task.Squad;
+import tacet.deft.task.SyntheticFacts;
 import tacet.deft.task.Task;
+import tacet.transformer.ImageModel;
 import tacet.transformer.Part;
 import tacet.transformer.TextModel;
 import tacet.transformer.model.TextModels;
@@ -39,24 +45,43 @@ record Work<M extends Part>(
   static Work<?> of(
       ModelOptions options, ModelSource source, TaskOptions data, long seed, int samples)
       throws IOException {
-    return texts(options, source, data, seed, samples);
+    boolean images = data.kind() == TaskOptions.Kind.IMAGES;
+    if (images != source.isImageModel()) {
+      throw new UserException(
+          "--task "
+              + data.name()
+              + (images ? " needs an image model, and " : " is not one for an image model, and ")
+              + source.name()
+              + " is a "
+              + source.type());
+    }
+    return switch (data.kind()) {
+      case TEXTS -> texts(options, source, data, seed, samples);
+      case READING -> spans(options, source, data, seed, samples);
+      case IMAGES -> images(options, source, data, seed, samples);
+    };
+  }
+
+  private static <T> List<T> first(List<T> list, int n) {
+    return list.subList(0, Math.min(n, list.size()));
   }
 
   private static Work<TextModel> texts(
       ModelOptions options, ModelSource source, TaskOptions data, long seed, int samples)
       throws IOException {
     Task task = data.task(seed);
-    List<Example> train = samples == 0 ? List.of() : task.train().read();
-    train = train.subList(0, Math.min(samples, train.size()));
+    List<Example> train = samples == 0 ? List.of() : first(task.train().read(), samples);
+    int judged = data.devSamples();
     Map<String, Dataset> others = new LinkedHashMap<>();
     for (Map.Entry<String, Task.Split> other : task.others().entrySet()) {
-      others.put(other.getKey(), source.dataset(other.getValue().read(), data.maxLength()));
+      List<Example> more = first(other.getValue().read(), judged);
+      others.put(other.getKey(), source.dataset(more, data.maxLength()));
     }
     TextProblem problem =
         new TextProblem(
             task,
             source.dataset(train, data.maxLength()),
-            source.dataset(data.dev(task), data.maxLength()),
+            source.dataset(first(task.dev().read(), judged), data.maxLength()),
             others);
     TextModels.Classifier loaded = options.classifier(source, task.outputs(), seed);
     return new Work<>(
@@ -65,5 +90,56 @@ record Work<M extends Part>(
         problem,
         "SEQ_CLS",
         (dir, m) -> source.save(dir, m, task.outputs(), options.chosen()));
+  }
+
+  private static Work<TextModel> spans(
+      ModelOptions options, ModelSource source, TaskOptions data, long seed, int samples)
+      throws IOException {
+    List<Squad.Question> train =
+        samples == 0 ? List.of() : first(questions(data, seed, false), samples);
+    List<Squad.Question> dev = first(questions(data, seed, true), data.devSamples());
+    SpanProblem.Windows windows =
+        new SpanProblem.Windows(
+            Math.min(data.maxLength(), source.longest()),
+            data.stride(),
+            SpanProblem.Windows.STANDARD.longestAnswer());
+    TextModels.Classifier loaded = source.questionAnswering(seed);
+    return new Work<>(
+        options.withActivation(loaded.model()),
+        TrainCommand.modulesToSave(loaded),
+        new SpanProblem(data.name(), train, dev, source.tokenizer(), source.padId(), windows),
+        "QUESTION_ANS",
+        (dir, m) -> source.saveQuestionAnswering(dir, m, options.chosen()));
+  }
+
+  /** SQuAD's questions, or made-up ones. */
+  static List<Squad.Question> questions(TaskOptions data, long seed, boolean dev)
+      throws IOException {
+    if (data.isSquad()) {
+      return ParquetTask.isIn(data.data())
+          ? ParquetTask.squad(data.data(), dev)
+          : Squad.read(data.data().resolve(dev ? "dev-v1.1.json" : "train-v1.1.json"));
+    }
+    return SyntheticFacts.reading(seed, data.builtIn(dev), dev);
+  }
+
+  private static Work<ImageModel> images(
+      ModelOptions options, ModelSource source, TaskOptions data, long seed, int samples)
+      throws IOException {
+    ImageTask task = data.images(seed, source.imageSide());
+    ImageProblem problem =
+        new ImageProblem(
+            task,
+            samples == 0 ? List.of() : task.train().read(samples),
+            task.dev().read(data.devSamples()),
+            source.imagePreprocessor(),
+            source.imageTokens());
+    ImageModel model = source.imageClassifier(task.labels().size(), seed);
+    return new Work<>(
+        options.withActivation(model),
+        List.of("classifier"),
+        problem,
+        null,
+        (dir, m) -> source.saveImageClassifier(dir, m, task.labels().size(), options.chosen()));
   }
 }

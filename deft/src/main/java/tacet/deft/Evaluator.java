@@ -58,6 +58,13 @@ public final class Evaluator {
     if (task.isRegression()) {
       return x[row * c];
     }
+    return largest(logits, row);
+  }
+
+  /** The class with the largest logit of a row; the first of equals. */
+  static int largest(Tensor logits, int row) {
+    int c = logits.shape().last();
+    float[] x = logits.data();
     int best = 0;
     for (int j = 1; j < c; j++) {
       best = x[row * c + j] > x[row * c + best] ? j : best;

@@ -33,6 +33,27 @@ public interface Problem<M extends Part> {
   Evaluator.Result evaluate(Engine engine, M model);
 
   /**
+   * What a model gives for the first of the examples that are not trained on, one after the other: for
+   * comparing two models. It is shown nothing else, and observers see all of its passes.
+   *
+   * @param examples at most so many
+   * @param observer is shown the layers' activations; see {@link Watch}
+   */
+  float[] outputs(Engine engine, M model, int examples, Watch observer);
+
+  /** The same, with nobody watching. */
+  default float[] outputs(Engine engine, M model, int examples) {
+    return outputs(engine, model, examples, (pass, tokens) -> {});
+  }
+
+  /** Is told of each forward pass before it begins, and may set its observer. */
+  @FunctionalInterface
+  interface Watch {
+    /** A pass over these tokens begins. */
+    void begins(Pass pass, Tokens tokens);
+  }
+
+  /**
    * A batch of examples.
    *
    * @param <M> the kind of model

@@ -81,4 +81,9 @@ public record TextProblem(Task task, Dataset train, Dataset dev, Map<String, Dat
     }
     return new Evaluator.Result(metrics, result.density(), result.decoder(), seconds);
   }
+
+  @Override
+  public float[] outputs(Engine engine, TextModel model, int examples, Watch watch) {
+    return Outputs.of(engine, model, dev.first(examples), watch);
+  }
 }
