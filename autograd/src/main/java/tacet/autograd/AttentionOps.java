@@ -1,5 +1,6 @@
 package tacet.autograd;
 
+import java.util.Objects;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.kernel.AttentionKernel;
@@ -98,6 +99,49 @@ public final class AttentionOps {
     Tensor y = pass.take(q.shape());
     kernel.forward(pass.engine(), q.value().data(), cache, y.data());
     return pass.record(y).done();
+  }
+
+  /**
+   * The bias of relative positions (Raffel et al. 2020, T5): bias[h, i, j] = table[buckets[i, j], h];
+   * dTable[b, h] = Σ dBias[h, i, j] over the places of bucket b, in the order of places.
+   *
+   * @param table [number of buckets, H]
+   * @param buckets [Sq, Sk], row of the table for each query and key
+   * @return [H, Sq, Sk]
+   * @throws IndexOutOfBoundsException if there is no such bucket
+   */
+  public static Var relativeBias(Pass pass, Parameter table, int[] buckets, int queries, int keys) {
+    int heads = table.shape().last();
+    int size = queries * keys;
+    if (buckets.length != size) {
+      throw new IllegalArgumentException(
+          "relative bias: " + buckets.length + " buckets for [" + queries + ", " + keys + "]");
+    }
+    for (int b : buckets) {
+      Objects.checkIndex(b, table.shape().dim(0));
+    }
+    Tensor bias = pass.take(Shape.of(heads, queries, keys));
+    float[] rows = table.value().data();
+    for (int h = 0; h < heads; h++) {
+      for (int i = 0; i < size; i++) {
+        bias.data()[h * size + i] = rows[buckets[i] * heads + h];
+      }
+    }
+    return pass.record(bias)
+        .from(
+            table,
+            (dBias, dTable) -> {
+              double[] sums = new double[dTable.size()]; // of very many terms
+              for (int h = 0; h < heads; h++) {
+                for (int i = 0; i < size; i++) {
+                  sums[buckets[i] * heads + h] += dBias.data()[h * size + i];
+                }
+              }
+              for (int i = 0; i < sums.length; i++) {
+                dTable.data()[i] = (float) sums[i];
+              }
+            })
+        .done();
   }
 
   private static AttentionKernel kernel(

@@ -44,8 +44,8 @@ public final class GatedOps {
    */
   public static Var linearWhere(Pass pass, Var x, Parameter weight, Var g) {
     int d = x.shape().last();
-    int f = weight.value().shape().dim(0);
-    if (weight.value().shape().last() != d
+    int f = weight.shape().dim(0);
+    if (weight.shape().last() != d
         || g.shape().last() != f
         || g.shape().rows() != x.shape().rows()) {
       throw new IllegalArgumentException(
@@ -54,7 +54,7 @@ public final class GatedOps {
               + " and gate "
               + g.shape()
               + " do not fit a weight of shape "
-              + weight.value().shape());
+              + weight.shape());
     }
     Engine engine = pass.engine();
     int t = x.shape().rows();

@@ -46,6 +46,27 @@ public final class Parameter {
     this.packs = null;
   }
 
+  private Parameter(Shape shape, boolean trainable) {
+    this.value = null;
+    this.compact = null;
+    this.shape = shape;
+    this.trainable = trainable;
+    this.packs = null;
+  }
+
+  /**
+   * A parameter of which only the shape is known: it can be counted, but not computed with. Takes no
+   * memory, so that models of any size can be laid out.
+   */
+  public static Parameter hollow(Shape shape) {
+    return new Parameter(shape, false);
+  }
+
+  /** Whether only the shape is known. */
+  public boolean isHollow() {
+    return value == null && compact == null;
+  }
+
   /** A frozen weight [n, k] of a linear layer, in fewer bits than floats. */
   public static Parameter compact(CompactMatrix weight) {
     return new Parameter(weight);
@@ -73,7 +94,10 @@ public final class Parameter {
               + compact.format()
               + " cannot be trained; train an adapter beside it, or Parameter.trainable(value())");
     }
-    return train == trainable ? this : new Parameter(value, train, packs);
+    if (train == trainable) {
+      return this;
+    }
+    return isHollow() ? new Parameter(shape, train) : new Parameter(value, train, packs);
   }
 
   /**
@@ -81,6 +105,9 @@ public final class Parameter {
    * new tensor by each call: for saving and merging, not for computing.
    */
   public Tensor value() {
+    if (isHollow()) {
+      throw new IllegalStateException("a parameter " + shape + " has a shape and no values");
+    }
     return compact == null ? value : new Tensor(shape, compact.expand());
   }
 
@@ -115,6 +142,9 @@ public final class Parameter {
   }
 
   private Packs packs() {
+    if (packs == null && compact == null) {
+      throw new IllegalStateException("a parameter " + shape + " has a shape and no values");
+    }
     if (packs == null) {
       throw new IllegalStateException(
           "a weight kept as "

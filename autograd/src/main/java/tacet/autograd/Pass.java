@@ -96,6 +96,7 @@ public final class Pass implements AutoCloseable {
     SampledVjp sampled;
     SkippingVjp skipping;
     AlikeVjp alike;
+    Vjp adding;
     boolean same; // the gradient by the input is the one by the result
 
     Edge(Var var, Parameter parameter, Vjp vjp) {
@@ -334,6 +335,17 @@ public final class Pass implements AutoCloseable {
       return this;
     }
 
+    /**
+     * How the last input's gradient is added to what is there already: for a parameter of which an
+     * operator uses a small part, so that the rest costs nothing.
+     */
+    Recorder adding(Vjp vjp) {
+      if (last != null) {
+        last.adding = vjp;
+      }
+      return this;
+    }
+
     /** A parameter with its vector-Jacobian product, kept only if it is trained; may be null. */
     Recorder from(Parameter p, Vjp vjp) {
       last = null;
@@ -412,6 +424,10 @@ public final class Pass implements AutoCloseable {
   private void toParameter(Var out, Edge e) {
     Tensor fresh = e.parameter.freshGradient();
     Tensor sum = e.parameter.gradient();
+    if (fresh == null && e.adding != null && out.sparseGradient == null) {
+      e.adding.write(out.gradient, sum);
+      return;
+    }
     Tensor to = fresh == null ? grab(sum.shape()) : fresh;
     write(out, e, to);
     if (fresh == null) {

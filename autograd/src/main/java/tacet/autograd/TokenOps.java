@@ -47,34 +47,60 @@ public final class TokenOps {
         .done();
   }
 
+  /** The same vectors before the tokens of every example: all columns; see the other method. */
+  public static Var prepend(Pass pass, Parameter table, Var x) {
+    return prepend(pass, table, 0, x);
+  }
+
   /**
-   * The same vector before the tokens of every example: y[b] = (token, x[b]); dToken = Σ_b dY[b, 0],
-   * dX is the rest of dY.
+   * The same vectors before the tokens of every example, D columns of a table: y[b] = (table[·, from
+   * … from + D), x[b]); dTable = Σ_b dY[b, 0 … M) there and 0 in the other columns, dX is the rest of
+   * dY.
    *
-   * @param token D values of any shape
+   * @param table [.., W], M rows of any number of dimensions
+   * @param from first of the columns
    * @param x [B, S, D]
-   * @return [B, S + 1, D]
+   * @return [B, M + S, D]
    */
-  public static Var prepend(Pass pass, Parameter token, Var x) {
+  public static Var prepend(Pass pass, Parameter table, int from, Var x) {
     int b = x.shape().dim(0);
     int d = x.shape().dim(2);
-    int n = x.shape().dim(1) * d; // values of an example in x
-    if (token.value().size() != d) {
+    int w = table.shape().last();
+    int m = table.shape().rows();
+    if (from < 0 || from + d > w) {
       throw new IllegalArgumentException(
-          "prepend: a token of shape " + token.value().shape() + " meets tokens of width " + d);
+          "prepend: columns from " + from + " of " + table.shape() + " meet tokens of width " + d);
     }
-    Tensor y = pass.take(Shape.of(b, x.shape().dim(1) + 1, d));
+    int n = x.shape().dim(1) * d; // values of an example in x
+    int all = m * d + n;
+    Tensor y = pass.take(Shape.of(b, m + x.shape().dim(1), d));
     for (int i = 0; i < b; i++) {
-      System.arraycopy(token.value().data(), 0, y.data(), i * (n + d), d);
-      System.arraycopy(x.value().data(), i * n, y.data(), i * (n + d) + d, n);
+      for (int row = 0; row < m; row++) {
+        System.arraycopy(table.value().data(), row * w + from, y.data(), i * all + row * d, d);
+      }
+      System.arraycopy(x.value().data(), i * n, y.data(), i * all + m * d, n);
     }
+    Pass.Vjp adding =
+        (dY, dT) -> {
+          for (int i = 0; i < b; i++) {
+            for (int row = 0; row < m; row++) {
+              pass.kernels().addRow(dY.data(), i * all + row * d, d, dT.data(), row * w + from);
+            }
+          }
+        };
     return pass.record(y)
-        .from(token, (dY, dT) -> sumExamples(pass, dY, b, n + d, dT))
+        .from(
+            table,
+            (dY, dT) -> {
+              Arrays.fill(dT.data(), 0, dT.size(), 0f);
+              adding.write(dY, dT);
+            })
+        .adding(adding)
         .from(
             x,
             (dY, dX) -> {
               for (int i = 0; i < b; i++) {
-                System.arraycopy(dY.data(), i * (n + d) + d, dX.data(), i * n, n);
+                System.arraycopy(dY.data(), i * all + m * d, dX.data(), i * n, n);
               }
             })
         .done();

@@ -130,6 +130,37 @@ class AttentionOpsTest {
   }
 
   @Test
+  void relativeBiasIsGatheredAndItsGradientSummed() {
+    int queries = 3;
+    int keys = 4;
+    int heads = 2;
+    int[] buckets = {0, 1, 1, 2, 3, 0, 1, 1, 3, 3, 0, 1};
+    Parameter table = random(8, 5, heads); // the last bucket is not used
+    int size = queries * keys;
+    float[] target = RandomStream.of(99, "target", 0).normal(Shape.of(heads * size), 1).data();
+    GradCheck.of(
+            ENGINE,
+            pass ->
+                Losses.meanSquaredError(
+                    pass, AttentionOps.relativeBias(pass, table, buckets, queries, keys), target))
+        .against(
+            in -> {
+              double sum = 0;
+              for (int i = 0; i < heads * size; i++) {
+                double e = in.get(0)[buckets[i % size] * heads + i / size] - target[i];
+                sum += e * e;
+              }
+              return sum / (heads * size);
+            },
+            table);
+    try (Pass pass = Pass.inference(ENGINE)) {
+      buckets[5] = 5;
+      assertThatThrownBy(() -> AttentionOps.relativeBias(pass, table, buckets, queries, keys))
+          .isInstanceOf(IndexOutOfBoundsException.class);
+    }
+  }
+
+  @Test
   void frozenInputsTapeNothing() {
     try (Pass pass = Pass.training(ENGINE, 1, 1)) {
       Var x = pass.constant(random(1, 1, 4, 6).value());

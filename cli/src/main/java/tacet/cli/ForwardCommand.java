@@ -2,7 +2,6 @@ package tacet.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,14 +14,13 @@ import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
 import tacet.deft.DensityLoss;
-import tacet.deft.Padding;
 import tacet.peft.AdapterFile;
 import tacet.tensor.Engine;
 import tacet.tensor.Tensor;
-import tacet.tensor.kernel.Kernels;
 import tacet.transformer.Batch;
 import tacet.transformer.ImageModel;
 import tacet.transformer.Part;
+import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
 import tacet.transformer.Tap;
 import tacet.transformer.TextModel;
@@ -41,7 +39,7 @@ import tacet.transformer.model.Vit;
       "Runs a model on tensors from a safetensors file and writes logits, loss, hidden states and"
           + " gradients.",
       "Inputs are named as in Hugging Face: input_ids, attention_mask, token_type_ids, labels,"
-          + " start_positions, end_positions, pixel_values."
+          + " start_positions, end_positions, pixel_values, decoder_input_ids."
     })
 final class ForwardCommand implements Callable<Integer> {
   @Mixin private ModelOptions model;
@@ -70,14 +68,14 @@ final class ForwardCommand implements Callable<Integer> {
       description = "Write grad.NAME for every parameter (with --adapter: the adapter's).")
   private boolean gradients;
 
-  @Mixin private DensityOptions density;
+  @Mixin private DensityOptions densityOptions;
   @Mixin private Common common;
 
   private ForwardCommand() {}
 
   @Override
   public Integer call() throws IOException {
-    DensityLoss densityLoss = density.loss();
+    DensityLoss densityLoss = densityOptions.loss();
     if (inputs == null && images.isEmpty()) {
       throw common.usage("--inputs is missing, and so is --images");
     }
@@ -89,6 +87,9 @@ final class ForwardCommand implements Callable<Integer> {
       if (source.isImageModel()) {
         Tensor pixels = images.isEmpty() ? in.pixels() : source.pixels(images);
         run(engine, source, images(source, pixels), in, densityLoss, writer);
+      } else if (source.isSeq2Seq()) {
+        Batch batch = in.batch(false);
+        run(engine, source, sequences(source, batch, in), in, densityLoss, writer);
       } else {
         Batch batch = in.batch(source.hasTokenTypes());
         run(engine, source, texts(source, batch), in, densityLoss, writer);
@@ -118,13 +119,18 @@ final class ForwardCommand implements Callable<Integer> {
     common.out().println(Json.of(result));
   }
 
-  /** A model, what runs it, and its parameters by the names of the file whose they are. */
+  /**
+   * A model, what runs it, and its parameters by the names of the file whose they are.
+   *
+   * @param target tokens of the decoder; null for a model without one
+   */
   private record Run<P extends Part>(
       P model,
       BiFunction<Pass, P, TextModel.Output> forward,
       Head head,
       Map<String, Parameter> named,
-      Batch tokens) {}
+      Batch tokens,
+      Batch target) {}
 
   private Run<TextModel> texts(ModelSource source, Batch batch) throws IOException {
     Head head = source.head();
@@ -133,13 +139,26 @@ final class ForwardCommand implements Callable<Integer> {
         model.withActivation(
             newHead ? source.classifier(source.labels(), 0).model() : source.model());
     return prepare(
-        source, base, (pass, m) -> m.forward(pass, batch), newHead ? Head.CLASSIFIER : head, batch);
+        source,
+        base,
+        (pass, m) -> m.forward(pass, batch),
+        newHead ? Head.CLASSIFIER : head,
+        batch,
+        null);
+  }
+
+  private Run<Seq2SeqModel> sequences(ModelSource source, Batch batch, ForwardInputs in)
+      throws IOException {
+    Seq2SeqModel base = model.withActivation(source.seq2seq());
+    Batch target = in.target(base, batch.size());
+    return prepare(
+        source, base, (pass, m) -> m.forward(pass, batch, target), source.head(), batch, target);
   }
 
   private Run<ImageModel> images(ModelSource source, Tensor pixels) throws IOException {
     ImageModel base = model.withActivation(source.imageModel());
     Batch tokens = Batch.unpadded(pixels.shape().dim(0), source.imageTokens());
-    return prepare(source, base, (pass, m) -> m.forward(pass, pixels), source.head(), tokens);
+    return prepare(source, base, (pass, m) -> m.forward(pass, pixels), source.head(), tokens, null);
   }
 
   private <P extends Part> Run<P> prepare(
@@ -147,15 +166,17 @@ final class ForwardCommand implements Callable<Integer> {
       P base,
       BiFunction<Pass, P, TextModel.Output> forward,
       Head head,
-      Batch tokens)
+      Batch tokens,
+      Batch target)
       throws IOException {
     if (adapter != null) {
       AdapterFile.Loaded<P> loaded = AdapterFile.load(adapter, base);
       Map<String, Parameter> named = AdapterFile.parameters(loaded.model(), loaded.lora());
-      return new Run<>(loaded.model(), forward, head, named, tokens);
+      return new Run<>(loaded.model(), forward, head, named, tokens, target);
     }
     P m = Surgery.replaceParameters(base, (path, p) -> p.withTrainable(gradients));
-    return new Run<>(m, forward, head, source.fileNames(Surgery.parameters(m)), tokens);
+    Map<String, Parameter> named = source.fileNames(Surgery.parameters(m));
+    return new Run<>(m, forward, head, named, tokens, target);
   }
 
   private <P extends Part> void run(
@@ -167,13 +188,11 @@ final class ForwardCommand implements Callable<Integer> {
       SafeTensorsWriter writer)
       throws IOException {
     try (Pass pass = gradients ? Pass.gradient(engine) : Pass.inference(engine)) {
-      DensityLoss.Terms terms = null;
-      List<double[]> densities = new ArrayList<>();
+      ForwardDensity density = null;
       P m = run.model;
       if (densityLoss != null) {
         m = Tap.onActivations(m);
-        terms =
-            densityLoss.observe(pass, run.tokens, v -> densities.add(shares(pass, run.tokens, v)));
+        density = ForwardDensity.observe(densityLoss, pass, run.tokens, run.target);
       }
       TextModel.Output out = run.forward.apply(pass, m);
       writeLogits(pass, m, out, run.head, writer);
@@ -189,11 +208,8 @@ final class ForwardCommand implements Callable<Integer> {
         return;
       }
       Var loss = in.loss(pass, out.logits(), run.head, source.problemType());
-      if (terms != null) {
-        Var d = terms.loss(pass);
-        writer.add("density_loss", d.value().copy());
-        writer.add("density", exact(densities, densityLoss.padding(), run.tokens));
-        loss = terms.addTo(pass, loss, d);
+      if (density != null) {
+        loss = density.addTo(pass, loss, writer);
       }
       writer.add("loss", loss.value().copy());
       if (gradients) {
@@ -227,29 +243,5 @@ final class ForwardCommand implements Callable<Integer> {
     } else {
       writer.add("logits", out.logits().value().copy());
     }
-  }
-
-  /** Share of non-zeros per token. */
-  private static double[] shares(Pass pass, Batch batch, Var activation) {
-    Kernels kernels = pass.kernels();
-    int f = activation.shape().last();
-    double[] shares = new double[batch.size() * batch.length()];
-    for (int t = 0; t < shares.length; t++) {
-      shares[t] = kernels.countAbove(activation.value().data(), t * f, f, 0) / (double) f;
-    }
-    return shares;
-  }
-
-  private static Tensor exact(List<double[]> densities, Padding padding, Batch batch) {
-    float[] weights = padding.tokenWeights(batch);
-    Tensor t = Tensor.zeros(densities.size());
-    for (int l = 0; l < densities.size(); l++) {
-      double sum = 0;
-      for (int i = 0; i < weights.length; i++) {
-        sum += weights[i] * densities.get(l)[i];
-      }
-      t.data()[l] = (float) sum;
-    }
-    return t;
   }
 }

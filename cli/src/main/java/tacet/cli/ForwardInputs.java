@@ -10,6 +10,7 @@ import tacet.autograd.Var;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.transformer.Batch;
+import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.checkpoint.SafeTensors;
 import tacet.transformer.model.TextModels.Head;
 
@@ -64,6 +65,33 @@ record ForwardInputs(Path file, SafeTensors in) {
     return new Batch(shape.dim(0), shape.dim(1), values[0], values[2], values[1]);
   }
 
+  /**
+   * What a decoder sees: decoder_input_ids, else the labels shifted right.
+   *
+   * @param size B, examples of the source
+   */
+  Batch target(Seq2SeqModel model, int size) throws IOException {
+    String name = has("decoder_input_ids") ? "decoder_input_ids" : "labels";
+    if (!has(name)) {
+      throw new UserException(
+          file + ": has neither labels nor decoder_input_ids, and the model writes sequences");
+    }
+    Shape shape = in.read(name).shape();
+    if (shape.rank() != 2 || shape.dim(0) != size) {
+      throw new UserException(
+          file + ": " + name + " must be [" + size + ", length], it is " + shape);
+    }
+    if (has("labels")) {
+      requireLabels("labels", shape.size());
+    }
+    int[] labels = integers(has("labels") ? "labels" : name);
+    Batch shifted = model.target(size, shape.dim(1), labels);
+    if (name.equals("labels")) {
+      return shifted;
+    }
+    return new Batch(size, shape.dim(1), integers(name), shifted.typeIds(), shifted.mask());
+  }
+
   /** pixel_values, [B, channels, height, width]. */
   Tensor pixels() throws IOException {
     if (!has("pixel_values")) {
@@ -89,6 +117,10 @@ record ForwardInputs(Path file, SafeTensors in) {
       requireLabels("start_positions", logits.shape().dim(0));
       requireLabels("end_positions", logits.shape().dim(0));
       return Losses.span(pass, logits, integers("start_positions"), integers("end_positions"));
+    }
+    if (head == Head.SEQUENCE_TO_SEQUENCE) {
+      requireLabels("labels", logits.shape().rows());
+      return Losses.crossEntropy(pass, logits, integers("labels"));
     }
     if (head == Head.LANGUAGE_MODEL) {
       requireLabels("labels", logits.shape().rows());

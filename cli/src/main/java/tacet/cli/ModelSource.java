@@ -15,6 +15,7 @@ import tacet.deft.task.Example;
 import tacet.tensor.Tensor;
 import tacet.transformer.ImageModel;
 import tacet.transformer.Part;
+import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.WarmUp;
@@ -24,6 +25,7 @@ import tacet.transformer.checkpoint.OnnxWeights;
 import tacet.transformer.checkpoint.Weights;
 import tacet.transformer.image.ImagePreprocessor;
 import tacet.transformer.image.RgbImage;
+import tacet.transformer.model.T5;
 import tacet.transformer.model.TextModels;
 import tacet.transformer.model.Vit;
 import tacet.transformer.text.Tokenizer;
@@ -145,6 +147,10 @@ final class ModelSource implements AutoCloseable {
     return type().equals("vit");
   }
 
+  boolean isSeq2Seq() throws IOException {
+    return type().equals("t5");
+  }
+
   /** Whether the model tells first and second texts apart. */
   boolean hasTokenTypes() throws IOException {
     return type().equals("bert") || type().equals("roberta");
@@ -153,6 +159,9 @@ final class ModelSource implements AutoCloseable {
   TextModels.Head head() throws IOException {
     if (isImageModel()) {
       return hasClassifier() ? TextModels.Head.CLASSIFIER : TextModels.Head.NONE;
+    }
+    if (isSeq2Seq()) {
+      return TextModels.Head.SEQUENCE_TO_SEQUENCE;
     }
     return TextModels.head(checkpoint);
   }
@@ -163,7 +172,9 @@ final class ModelSource implements AutoCloseable {
 
   /** Whether the checkpoint has a head that a task can be judged with. */
   boolean hasHead() {
-    return hasClassifier() || checkpoint.contains("qa_outputs.weight");
+    return hasClassifier()
+        || checkpoint.contains("qa_outputs.weight")
+        || checkpoint.contains("decoder.final_layer_norm.weight");
   }
 
   int labels() throws IOException {
@@ -194,6 +205,7 @@ final class ModelSource implements AutoCloseable {
     return switch (type()) {
       case "gpt2" -> List.of("c_attn");
       case "opt" -> List.of("q_proj", "v_proj");
+      case "t5" -> List.of("q", "v");
       default -> List.of("query", "value");
     };
   }
@@ -201,6 +213,13 @@ final class ModelSource implements AutoCloseable {
   /** The image model with the head that the checkpoint has. */
   ImageModel imageModel() throws IOException {
     ImageModel model = Vit.open(checkpoint);
+    warmUp.close();
+    return model;
+  }
+
+  /** The model that writes sequences for sequences. */
+  Seq2SeqModel seq2seq() throws IOException {
+    Seq2SeqModel model = T5.open(checkpoint);
     warmUp.close();
     return model;
   }
@@ -292,16 +311,26 @@ final class ModelSource implements AutoCloseable {
     save(dir, model, "ViTForImageClassification", labels, activation);
   }
 
+  /** Writes a model of text to text in the same way. */
+  void saveSeq2Seq(Path dir, Seq2SeqModel model, String activation) throws IOException {
+    save(dir, model, "T5ForConditionalGeneration", 0, activation);
+  }
+
   private void save(Path dir, Part model, String architecture, int labels, String activation)
       throws IOException {
     Map<String, Object> config = new LinkedHashMap<>(checkpoint.config().members());
     config.put("architectures", List.of(architecture));
-    Map<String, Object> names = new LinkedHashMap<>();
-    for (int i = 0; i < labels; i++) {
-      names.put(Integer.toString(i), "LABEL_" + i);
+    if (labels > 0) {
+      Map<String, Object> names = new LinkedHashMap<>();
+      for (int i = 0; i < labels; i++) {
+        names.put(Integer.toString(i), "LABEL_" + i);
+      }
+      config.put("id2label", names);
     }
-    config.put("id2label", names);
-    if (activation != null) {
+    if (activation != null && config.containsKey("feed_forward_proj")) {
+      boolean gated = checkpoint.config().stringOr("feed_forward_proj", "relu").startsWith("gated");
+      config.put("feed_forward_proj", (gated ? "gated-" : "") + activation);
+    } else if (activation != null) {
       config.put(
           config.containsKey("activation_function") ? "activation_function" : "hidden_act",
           activation);

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import tacet.deft.AnswerProblem;
 import tacet.deft.Dataset;
 import tacet.deft.ImageProblem;
 import tacet.deft.Problem;
@@ -17,6 +18,7 @@ import tacet.deft.task.SyntheticFacts;
 import tacet.deft.task.Task;
 import tacet.transformer.ImageModel;
 import tacet.transformer.Part;
+import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.TextModel;
 import tacet.transformer.model.TextModels;
 
@@ -54,6 +56,13 @@ record Work<M extends Part>(
               + source.name()
               + " is a "
               + source.type());
+    }
+    if (source.isSeq2Seq()) {
+      if (data.kind() != TaskOptions.Kind.READING) {
+        throw new UserException(
+            "--task " + data.name() + " is not one of text to text; squad and reading are");
+      }
+      return answers(options, source, data, seed, samples);
     }
     return switch (data.kind()) {
       case TEXTS -> texts(options, source, data, seed, samples);
@@ -110,6 +119,29 @@ record Work<M extends Part>(
         new SpanProblem(data.name(), train, dev, source.tokenizer(), source.padId(), windows),
         "QUESTION_ANS",
         (dir, m) -> source.saveQuestionAnswering(dir, m, options.chosen()));
+  }
+
+  private static Work<Seq2SeqModel> answers(
+      ModelOptions options, ModelSource source, TaskOptions data, long seed, int samples)
+      throws IOException {
+    List<Squad.Question> train =
+        samples == 0 ? List.of() : first(questions(data, seed, false), samples);
+    List<Squad.Question> dev = first(questions(data, seed, true), data.devSamples());
+    AnswerProblem problem =
+        new AnswerProblem(
+            data.name(),
+            train,
+            dev,
+            source.tokenizer(),
+            data.maxLength(),
+            source.padId(),
+            source.config().intOr("eos_token_id", 1));
+    return new Work<>(
+        options.withActivation(source.seq2seq()),
+        List.of(),
+        problem,
+        "SEQ_2_SEQ_LM",
+        (dir, m) -> source.saveSeq2Seq(dir, m, options.chosen()));
   }
 
   /** SQuAD's questions, or made-up ones. */

@@ -32,6 +32,7 @@ import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.CheckpointException;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.SafeTensors;
+import tacet.transformer.model.T5;
 import tacet.transformer.model.TextModels;
 import tacet.transformer.model.TextModels.Head;
 import tacet.transformer.model.Vit;
@@ -112,7 +113,8 @@ class ArchitecturesTest {
         "gpt2-untied",
         "gpt2-bare",
         "opt-bare-f16",
-        "vit-images"
+        "vit-images",
+        "t5-untied"
       })
   @Timeout(60)
   void strangeConfigurationsAreRefused(String name) throws Exception {
@@ -153,6 +155,8 @@ class ArchitecturesTest {
           Checkpoint changed = Checkpoint.of("tiny", json, tensors);
           if (name.startsWith("vit")) {
             Vit.open(changed);
+          } else if (name.startsWith("t5")) {
+            T5.open(changed);
           } else {
             TextModels.open(changed);
           }

@@ -127,13 +127,12 @@ public record DensityLoss(
      * both stacks' means.
      */
     public Var loss(Pass pass) {
-      if (encoder.isEmpty() && decoder.isEmpty()) {
-        throw new IllegalStateException("the model has no tapped activations");
+      if (decoder.isEmpty()) {
+        return encoderLoss(pass);
       }
-      if (encoder.isEmpty() || decoder.isEmpty()) {
-        return mean(pass, encoder.isEmpty() ? decoder : encoder);
-      }
-      return Ops.add(pass, encoderLoss(pass), decoderLoss(pass));
+      return encoder.isEmpty()
+          ? decoderLoss(pass)
+          : Ops.add(pass, encoderLoss(pass), decoderLoss(pass));
     }
 
     /** The mean over the layers of the encoder, or of the only stack that there is. */
@@ -147,6 +146,9 @@ public record DensityLoss(
     }
 
     private static Var mean(Pass pass, List<Var> layers) {
+      if (layers.isEmpty()) {
+        throw new IllegalStateException("the model has no tapped activations");
+      }
       Var sum = layers.get(0);
       for (int i = 1; i < layers.size(); i++) {
         sum = Ops.add(pass, sum, layers.get(i));

@@ -117,7 +117,7 @@ public final class EnergyProbe {
           if (path.endsWith("token_type_embeddings")) {
             ids = batch.typeIds();
           } else if (path.endsWith("position_embeddings")) {
-            ids = positions.of(batch);
+            ids = positions.of(batch, 0);
           }
           int d = e.weight().value().shape().last();
           float[] rows = new float[ids.length * d];

@@ -23,7 +23,16 @@ public record LoraLinear(Projection base, Parameter a, Parameter b, float scalin
     implements Layer {
   @Override
   public Var forward(Pass pass, Var x) {
-    Var y = base.forward(pass, x); // (.., out)
+    return plusLowRank(pass, x, base.forward(pass, x));
+  }
+
+  @Override
+  public Var forwardWhere(Pass pass, Var x, Var gate) {
+    return plusLowRank(pass, x, base.forwardWhere(pass, x, gate));
+  }
+
+  /** y + scaling · B (A dropout(x)), y [.., out]. */
+  private Var plusLowRank(Pass pass, Var x, Var y) {
     Var z = Ops.linear(pass, Ops.dropout(pass, x, dropout), a, null); // (.., r)
     return Ops.addScaledLinear(pass, y, z, b, scaling);
   }

@@ -21,12 +21,12 @@ public record Conv1D(Parameter weight, Parameter bias) implements Projection {
 
   @Override
   public int in() {
-    return weight.value().shape().dim(0);
+    return weight.shape().dim(0);
   }
 
   @Override
   public int out() {
-    return weight.value().shape().dim(1);
+    return weight.shape().dim(1);
   }
 
   @Override

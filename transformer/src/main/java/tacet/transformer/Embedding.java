@@ -13,13 +13,13 @@ import tacet.tensor.Shape;
  * @param padding a row that looking up gives no gradient, PyTorch's {@code padding_idx}: the vector
  *     of padding is never learnt; -1 for none
  */
-public record Embedding(Parameter weight, int padding) implements Part {
+public record Embedding(Parameter weight, int padding) implements Lookup {
   /** A table all of whose rows are learnt. */
   public Embedding(Parameter weight) {
     this(weight, -1);
   }
 
-  /** The rows of the given ids: [B, S] → [B, S, D]. */
+  @Override
   public Var forward(Pass pass, int[] ids, Shape shape) {
     return Ops.embedding(pass, weight, ids, shape, padding);
   }

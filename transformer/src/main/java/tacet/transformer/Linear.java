@@ -1,5 +1,6 @@
 package tacet.transformer;
 
+import tacet.autograd.GatedOps;
 import tacet.autograd.Ops;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
@@ -16,6 +17,13 @@ public record Linear(Parameter weight, Parameter bias) implements Projection {
   @Override
   public Var forward(Pass pass, Var x) {
     return Ops.linear(pass, x, weight, bias);
+  }
+
+  @Override
+  public Var forwardWhere(Pass pass, Var x, Var gate) {
+    return bias == null && weight.compact() == null
+        ? GatedOps.linearWhere(pass, x, weight, gate)
+        : forward(pass, x);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package tacet.transformer;
 
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,23 +36,30 @@ public final class Surgery {
   private final String path;
   private final Rule rule;
   private final ParameterRule parameterRule;
+  private final Map<Parameter, Parameter> replaced; // in the whole walk
 
-  private Surgery(String path, Rule rule, ParameterRule parameterRule) {
+  private Surgery(
+      String path, Rule rule, ParameterRule parameterRule, Map<Parameter, Parameter> replaced) {
     this.path = path;
     this.rule = rule;
     this.parameterRule = parameterRule;
+    this.replaced = replaced;
+  }
+
+  private Surgery(Rule rule, ParameterRule parameterRule) {
+    this("", rule, parameterRule, new IdentityHashMap<>());
   }
 
   // ------------------------------------------------------------------ what can be asked of a model
 
   /** The model with parts replaced by the rule; the root is offered too, with the path "". */
   public static <P extends Part> P replace(P model, Rule rule) {
-    return new Surgery("", rule, (path, p) -> p).through(model);
+    return new Surgery(rule, (path, p) -> p).through(model);
   }
 
   /** The model with parameters replaced by the rule. */
   public static <P extends Part> P replaceParameters(P model, ParameterRule rule) {
-    return new Surgery("", (path, part) -> part, rule).through(model);
+    return new Surgery((path, part) -> part, rule).through(model);
   }
 
   /** All parameters by name, in the order of the tree. */
@@ -103,7 +111,7 @@ public final class Surgery {
     if (child == null) {
       return null;
     }
-    Surgery inner = new Surgery(join(name), rule, parameterRule);
+    Surgery inner = new Surgery(join(name), rule, parameterRule, replaced);
     return (P) rule.apply(inner.path, child.rebuild(inner));
   }
 
@@ -122,9 +130,20 @@ public final class Surgery {
     return (P) rule.apply(path, base.rebuild(this));
   }
 
-  /** The parameter of that name; null stays null. */
+  /**
+   * The parameter of that name; null stays null. One that several parts share is offered to the rule
+   * once, under its first name, and stays shared.
+   */
   public Parameter parameter(String name, Parameter p) {
-    return p == null ? null : parameterRule.apply(join(name), p);
+    if (p == null) {
+      return null;
+    }
+    Parameter known = replaced.get(p);
+    if (known == null) {
+      known = parameterRule.apply(join(name), p);
+      replaced.put(p, known);
+    }
+    return known;
   }
 
   private String join(String name) {

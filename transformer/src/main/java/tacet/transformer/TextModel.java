@@ -18,6 +18,11 @@ public interface TextModel extends Part {
   /** Runs the model. */
   Output forward(Pass pass, Batch batch);
 
+  /** The tokens that the blocks see: more than the batch's in a model that puts its own first. */
+  default Batch seen(Batch batch) {
+    return batch;
+  }
+
   @Override
   TextModel rebuild(Surgery s);
 }

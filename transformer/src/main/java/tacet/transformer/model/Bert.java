@@ -17,9 +17,13 @@ import tacet.tensor.Tensor;
 import tacet.transformer.Activation;
 import tacet.transformer.Batch;
 import tacet.transformer.Embedding;
+import tacet.transformer.Join;
 import tacet.transformer.Layer;
 import tacet.transformer.LayerNorm;
+import tacet.transformer.Lookup;
+import tacet.transformer.Memory;
 import tacet.transformer.Part;
+import tacet.transformer.Residual;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
@@ -109,31 +113,35 @@ public final class Bert {
   /** Which row of the position table each token takes. */
   @FunctionalInterface
   public interface Positions {
-    /** One row number per token, [B, S]. */
-    int[] of(Batch batch);
+    /**
+     * One row number per token, [B, S].
+     *
+     * @param before positions that are taken already, by memory
+     */
+    int[] of(Batch batch, int before);
 
-    /** 0, 1, 2, … in every example. */
-    static int[] inOrder(Batch batch) {
+    /** 0, 1, 2, … in every example, from {@code before} on. */
+    static int[] inOrder(Batch batch, int before) {
       int[] positions = new int[batch.size() * batch.length()];
-      Arrays.setAll(positions, i -> i % batch.length());
+      Arrays.setAll(positions, i -> before + i % batch.length());
       return positions;
     }
   }
 
   /** LN(word + position + type), then dropout. */
   public record Embeddings(
-      Embedding word_embeddings,
+      Lookup word_embeddings,
       Embedding position_embeddings,
       Embedding token_type_embeddings,
       Layer LayerNorm,
       double dropout,
       Positions positions)
       implements Part {
-    Var forward(Pass pass, Batch batch) {
+    Var forward(Pass pass, Batch batch, int before) {
       Shape shape = batch.shape();
       Var word = word_embeddings.forward(pass, batch.ids(), shape); // [B, S, D]
       Var type = token_type_embeddings.forward(pass, batch.typeIds(), shape);
-      Var position = position_embeddings.forward(pass, positions.of(batch), shape);
+      Var position = position_embeddings.forward(pass, positions.of(batch, before), shape);
       Var sum = Ops.add(pass, Ops.add(pass, word, type), position);
       return Ops.dropout(pass, LayerNorm.forward(pass, sum), dropout);
     }
@@ -153,34 +161,42 @@ public final class Bert {
   // ------------------------------------------------------------------ attention
 
   /** softmax(Q Kᵀ / √(D/H) + mask) V per head. */
-  public record SelfAttention(Layer query, Layer key, Layer value, int heads, double dropout)
+  public record SelfAttention(
+      Layer query, Layer key, Layer value, Memory memory, int heads, double dropout)
       implements Part {
     Var forward(Pass pass, Var x, float[] keyBias) {
       Var q = query.forward(pass, x);
-      Var k = key.forward(pass, x);
-      Var v = value.forward(pass, x);
+      Var k = memory.keys(pass, key.forward(pass, x)); // [B, M + S, D]
+      Var v = memory.values(pass, value.forward(pass, x));
+      float[] bias = memory.keyBias(keyBias, x.shape().dim(0));
       float scale = (float) (1 / Math.sqrt((double) x.shape().last() / heads));
       return AttentionOps.attention(
-          pass, q, k, v, new AttentionOps.Attention(heads, scale, keyBias, false, null, dropout));
+          pass, q, k, v, new AttentionOps.Attention(heads, scale, bias, false, null, dropout));
     }
 
     @Override
     public SelfAttention rebuild(Surgery s) {
       return new SelfAttention(
-          s.at("query", query), s.at("key", key), s.at("value", value), heads, dropout);
+          s.at("query", query),
+          s.at("key", key),
+          s.at("value", value),
+          s.at("memory", memory),
+          heads,
+          dropout);
     }
   }
 
   /** The end of a sub-layer: LN(dropout(dense(x)) + residual). */
-  public record Output(Layer dense, Layer LayerNorm, double dropout) implements Part {
+  public record Output(Layer dense, Layer LayerNorm, Join join, double dropout) implements Part {
     Var forward(Pass pass, Var x, Var residual) {
       Var y = Ops.dropout(pass, dense.forward(pass, x), dropout);
-      return LayerNorm.forward(pass, Ops.add(pass, y, residual));
+      return join.forward(pass, y, residual, LayerNorm);
     }
 
     @Override
     public Output rebuild(Surgery s) {
-      return new Output(s.at("dense", dense), s.at("LayerNorm", LayerNorm), dropout);
+      return new Output(
+          s.at("dense", dense), s.at("LayerNorm", LayerNorm), s.at("join", join), dropout);
     }
   }
 
@@ -228,6 +244,11 @@ public final class Bert {
 
   /** All blocks, one after the other. */
   public record Encoder(List<Block> layer) implements Part {
+    /** Positions that the memory of attention takes. */
+    int remembered() {
+      return layer.get(0).attention.self.memory.length();
+    }
+
     List<Var> forward(Pass pass, Var x, float[] keyBias) {
       List<Var> hidden = new ArrayList<>(layer.size() + 1);
       hidden.add(x);
@@ -271,7 +292,7 @@ public final class Bert {
     }
 
     List<Var> hidden(Pass pass, Batch batch) {
-      Var x = pass.scope(() -> embeddings.forward(pass, batch));
+      Var x = pass.scope(() -> embeddings.forward(pass, batch, encoder.remembered()));
       return encoder.forward(pass, x, batch.keyBias());
     }
 
@@ -355,12 +376,14 @@ public final class Bert {
             load.linear("attention.self.query", d, d),
             load.linear("attention.self.key", d, d),
             load.linear("attention.self.value", d, d),
+            Memory.none(c.heads, d),
             c.heads,
             c.attentionDropout);
     Output attentionOutput =
         new Output(
             load.linear("attention.output.dense", d, d),
             load.norm("attention.output.LayerNorm", d, c.layerNormEps),
+            new Residual(Join.Branch.ATTENTION, d),
             c.hiddenDropout);
     Intermediate intermediate =
         new Intermediate(
@@ -369,6 +392,7 @@ public final class Bert {
         new Output(
             load.linear("output.dense", c.intermediateSize, d),
             load.norm("output.LayerNorm", d, c.layerNormEps),
+            new Residual(Join.Branch.MLP, d),
             c.hiddenDropout);
     return new Block(new Attention(self, attentionOutput), intermediate, output);
   }

@@ -11,9 +11,13 @@ import tacet.autograd.Var;
 import tacet.transformer.Activation;
 import tacet.transformer.Batch;
 import tacet.transformer.Embedding;
+import tacet.transformer.Join;
 import tacet.transformer.Layer;
 import tacet.transformer.Linear;
+import tacet.transformer.Lookup;
+import tacet.transformer.Memory;
 import tacet.transformer.Part;
+import tacet.transformer.Residual;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
@@ -111,6 +115,7 @@ public final class Gpt2 {
    */
   public record Attention(
       Layer c_attn,
+      Memory memory,
       Layer c_proj,
       int heads,
       float scale,
@@ -124,9 +129,15 @@ public final class Gpt2 {
           AttentionOps.attention(
               pass,
               TokenOps.columns(pass, qkv, 0, d),
-              TokenOps.columns(pass, qkv, d, d),
-              TokenOps.columns(pass, qkv, 2 * d, d),
-              new AttentionOps.Attention(heads, scale, keyBias, true, null, attentionDropout));
+              memory.keys(pass, TokenOps.columns(pass, qkv, d, d)), // [B, M + S, D]
+              memory.values(pass, TokenOps.columns(pass, qkv, 2 * d, d)),
+              new AttentionOps.Attention(
+                  heads,
+                  scale,
+                  memory.keyBias(keyBias, x.shape().dim(0)),
+                  true,
+                  null,
+                  attentionDropout));
       return Ops.dropout(pass, c_proj.forward(pass, y), residualDropout);
     }
 
@@ -134,6 +145,7 @@ public final class Gpt2 {
     public Attention rebuild(Surgery s) {
       return new Attention(
           s.at("c_attn", c_attn),
+          s.at("memory", memory),
           s.at("c_proj", c_proj),
           heads,
           scale,
@@ -156,17 +168,28 @@ public final class Gpt2 {
   }
 
   /** One pre-norm block: x + attention(LN(x)), then x + MLP(LN(x)). */
-  public record Block(Layer ln_1, Attention attn, Layer ln_2, Mlp mlp) implements Part {
+  public record Block(
+      Layer ln_1, Attention attn, Join attn_join, Layer ln_2, Mlp mlp, Join mlp_join)
+      implements Part {
     Var forward(Pass pass, Var x, float[] keyBias) {
       Var a =
-          pass.scope(() -> Ops.add(pass, attn.forward(pass, ln_1.forward(pass, x), keyBias), x));
-      return Ops.add(pass, mlp.forward(pass, ln_2.forward(pass, a)), a);
+          pass.scope(
+              () -> {
+                Var y = attn.forward(pass, ln_1.forward(pass, x), keyBias);
+                return attn_join.forward(pass, y, x, null);
+              });
+      return mlp_join.forward(pass, mlp.forward(pass, ln_2.forward(pass, a)), a, null);
     }
 
     @Override
     public Block rebuild(Surgery s) {
       return new Block(
-          s.at("ln_1", ln_1), s.at("attn", attn), s.at("ln_2", ln_2), s.at("mlp", mlp));
+          s.at("ln_1", ln_1),
+          s.at("attn", attn),
+          s.at("attn_join", attn_join),
+          s.at("ln_2", ln_2),
+          s.at("mlp", mlp),
+          s.at("mlp_join", mlp_join));
     }
   }
 
@@ -178,7 +201,7 @@ public final class Gpt2 {
    * @param wte [V, D], the tokens
    * @param wpe [positions, D]
    */
-  public record Model(Embedding wte, Embedding wpe, List<Block> h, Layer ln_f, double dropout)
+  public record Model(Lookup wte, Embedding wpe, List<Block> h, Layer ln_f, double dropout)
       implements TextModel {
     @Override
     public TextModel.Output forward(Pass pass, Batch batch) {
@@ -206,8 +229,9 @@ public final class Gpt2 {
 
     /** Positions go by place, padding or not. */
     private Var embed(Pass pass, Batch batch) {
+      int before = h.get(0).attn.memory.length();
       Var word = wte.forward(pass, batch.ids(), batch.shape()); // [B, S, D]
-      Var place = wpe.forward(pass, Bert.Positions.inOrder(batch), batch.shape());
+      Var place = wpe.forward(pass, Bert.Positions.inOrder(batch, before), batch.shape());
       return Ops.dropout(pass, Ops.add(pass, word, place), dropout);
     }
 
@@ -279,6 +303,7 @@ public final class Gpt2 {
     Attention attention =
         new Attention(
             load.conv1d("attn.c_attn", d, 3 * d),
+            Memory.none(c.heads, d),
             load.conv1d("attn.c_proj", d, d),
             c.heads,
             (float) (c.scaledByLayer ? scale / (number + 1) : scale),
@@ -290,7 +315,13 @@ public final class Gpt2 {
             Activation.of(c.activation),
             load.conv1d("mlp.c_proj", c.inner, d),
             c.residualDropout);
-    return new Block(load.norm("ln_1", d, c.eps), attention, load.norm("ln_2", d, c.eps), mlp);
+    return new Block(
+        load.norm("ln_1", d, c.eps),
+        attention,
+        new Residual(Join.Branch.ATTENTION, d),
+        load.norm("ln_2", d, c.eps),
+        mlp,
+        new Residual(Join.Branch.MLP, d));
   }
 
   /** The language model of a checkpoint, frozen. */

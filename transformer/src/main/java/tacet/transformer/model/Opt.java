@@ -11,9 +11,13 @@ import tacet.autograd.Var;
 import tacet.transformer.Activation;
 import tacet.transformer.Batch;
 import tacet.transformer.Embedding;
+import tacet.transformer.Join;
 import tacet.transformer.Layer;
 import tacet.transformer.Linear;
+import tacet.transformer.Lookup;
+import tacet.transformer.Memory;
 import tacet.transformer.Part;
+import tacet.transformer.Residual;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
@@ -113,7 +117,13 @@ public final class Opt {
 
   /** Causal attention: softmax(Q Kᵀ / √(D/H) + mask) V per head, projected. */
   public record SelfAttention(
-      Layer q_proj, Layer k_proj, Layer v_proj, Layer out_proj, int heads, double dropout)
+      Layer q_proj,
+      Layer k_proj,
+      Layer v_proj,
+      Memory memory,
+      Layer out_proj,
+      int heads,
+      double dropout)
       implements Part {
     Var forward(Pass pass, Var x, float[] keyBias) {
       float scale = (float) (1 / Math.sqrt((double) x.shape().last() / heads));
@@ -121,9 +131,10 @@ public final class Opt {
           AttentionOps.attention(
               pass,
               q_proj.forward(pass, x),
-              k_proj.forward(pass, x),
-              v_proj.forward(pass, x),
-              new AttentionOps.Attention(heads, scale, keyBias, true, null, dropout));
+              memory.keys(pass, k_proj.forward(pass, x)), // [B, M + S, D]
+              memory.values(pass, v_proj.forward(pass, x)),
+              new AttentionOps.Attention(
+                  heads, scale, memory.keyBias(keyBias, x.shape().dim(0)), true, null, dropout));
       return out_proj.forward(pass, y);
     }
 
@@ -133,6 +144,7 @@ public final class Opt {
           s.at("q_proj", q_proj),
           s.at("k_proj", k_proj),
           s.at("v_proj", v_proj),
+          s.at("memory", memory),
           s.at("out_proj", out_proj),
           heads,
           dropout);
@@ -147,10 +159,12 @@ public final class Opt {
    */
   public record Block(
       SelfAttention self_attn,
+      Join attn_join,
       Layer self_attn_layer_norm,
       Layer fc1,
       Layer activation_fn,
       Layer fc2,
+      Join mlp_join,
       Layer final_layer_norm,
       boolean normBefore,
       double dropout)
@@ -159,25 +173,26 @@ public final class Opt {
       Var a = pass.scope(() -> attend(pass, x, keyBias));
       Var in = normBefore ? final_layer_norm.forward(pass, a) : a;
       Var h = activation_fn.forward(pass, fc1.forward(pass, in)); // [B, S, F]
-      Var y = Ops.add(pass, Ops.dropout(pass, fc2.forward(pass, h), dropout), a);
-      return normBefore ? y : final_layer_norm.forward(pass, y);
+      Var y = Ops.dropout(pass, fc2.forward(pass, h), dropout);
+      return mlp_join.forward(pass, y, a, normBefore ? null : final_layer_norm);
     }
 
     private Var attend(Pass pass, Var x, float[] keyBias) {
       Var in = normBefore ? self_attn_layer_norm.forward(pass, x) : x;
       Var y = Ops.dropout(pass, self_attn.forward(pass, in, keyBias), dropout);
-      Var sum = Ops.add(pass, y, x);
-      return normBefore ? sum : self_attn_layer_norm.forward(pass, sum);
+      return attn_join.forward(pass, y, x, normBefore ? null : self_attn_layer_norm);
     }
 
     @Override
     public Block rebuild(Surgery s) {
       return new Block(
           s.at("self_attn", self_attn),
+          s.at("attn_join", attn_join),
           s.at("self_attn_layer_norm", self_attn_layer_norm),
           s.at("fc1", fc1),
           s.at("activation_fn", activation_fn),
           s.at("fc2", fc2),
+          s.at("mlp_join", mlp_join),
           s.at("final_layer_norm", final_layer_norm),
           normBefore,
           dropout);
@@ -196,7 +211,7 @@ public final class Opt {
    * @param project_out [D] → [E]; null where they are equal
    */
   public record Decoder(
-      Embedding embed_tokens,
+      Lookup embed_tokens,
       Embedding embed_positions,
       Layer project_in,
       List<Block> layers,
@@ -223,9 +238,11 @@ public final class Opt {
     }
 
     private Var embed(Pass pass, Batch batch) {
+      int before = layers.get(0).self_attn.memory.length();
       Var word = embed_tokens.forward(pass, batch.ids(), batch.shape()); // [B, S, E]
       Var in = project_in == null ? word : project_in.forward(pass, word); // [B, S, D]
-      return Ops.add(pass, in, embed_positions.forward(pass, positions(batch), batch.shape()));
+      return Ops.add(
+          pass, in, embed_positions.forward(pass, positions(batch, before), batch.shape()));
     }
 
     private Var end(Pass pass, Var x) {
@@ -234,11 +251,11 @@ public final class Opt {
     }
 
     /** Tokens count from the offset; padding takes the row before. */
-    private static int[] positions(Batch batch) {
+    private static int[] positions(Batch batch, int before) {
       int[] rows = new int[batch.mask().length];
       int tokens = 0;
       for (int i = 0; i < rows.length; i++) {
-        tokens = i % batch.length() == 0 ? 0 : tokens;
+        tokens = i % batch.length() == 0 ? before : tokens;
         tokens += batch.mask()[i];
         rows[i] = tokens * batch.mask()[i] - 1 + POSITION_OFFSET;
       }
@@ -336,15 +353,18 @@ public final class Opt {
             load.linear("self_attn.q_proj", d, d, c.bias),
             load.linear("self_attn.k_proj", d, d, c.bias),
             load.linear("self_attn.v_proj", d, d, c.bias),
+            Memory.none(c.heads, d),
             load.linear("self_attn.out_proj", d, d, c.bias),
             c.heads,
             c.attentionDropout);
     return new Block(
         attention,
+        new Residual(Join.Branch.ATTENTION, d),
         load.norm("self_attn_layer_norm", d, EPS),
         load.linear("fc1", d, c.ffnDim, c.bias),
         Activation.of(c.activation),
         load.linear("fc2", c.ffnDim, d, c.bias),
+        new Residual(Join.Branch.MLP, d),
         load.norm("final_layer_norm", d, EPS),
         c.normBefore,
         c.dropout);

@@ -25,14 +25,17 @@ public final class Roberta {
 
   /**
    * Positions as RoBERTa counts them: padding takes row {@code padId}, the other tokens the rows
-   * after it in order ({@code create_position_ids_from_input_ids}).
+   * after it in order ({@code create_position_ids_from_input_ids}). Where some tokens are vectors
+   * padding cannot be told from tokens and counts too ({@code
+   * create_position_ids_from_inputs_embeds}).
    */
-  static int[] positions(Batch batch, int padId) {
+  static int[] positions(Batch batch, int padId, int before) {
     int[] rows = new int[batch.ids().length];
     int next = padId;
     for (int i = 0; i < rows.length; i++) {
-      next = i % batch.length() == 0 ? padId : next;
-      rows[i] = batch.ids()[i] == padId ? padId : ++next;
+      next = i % batch.length() == 0 ? padId + before : next;
+      boolean padding = batch.vectors() == 0 && batch.ids()[i] == padId;
+      rows[i] = padding ? padId : ++next;
     }
     return rows;
   }
@@ -92,11 +95,13 @@ public final class Roberta {
         w.has("pooler.dense.weight")
             ? new Bert.Pooler(load.linear("pooler.dense", c.hiddenSize(), c.hiddenSize()))
             : null;
-    return Bert.model(c, load, batch -> positions(batch, c.padId()), c.padId(), pooler);
+    return Bert.model(
+        c, load, (batch, before) -> positions(batch, c.padId(), before), c.padId(), pooler);
   }
 
   private static Bert.Model withoutPooler(Bert.Config c, Loader load) throws IOException {
-    return Bert.model(c, load, batch -> positions(batch, c.padId()), c.padId(), null);
+    return Bert.model(
+        c, load, (batch, before) -> positions(batch, c.padId(), before), c.padId(), null);
   }
 
   /**

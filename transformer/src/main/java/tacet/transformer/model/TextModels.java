@@ -20,7 +20,9 @@ public final class TextModels {
     /** Logits [B, S, 2] of where an answer starts and ends. */
     QUESTION_ANSWERING,
     /** Logits [B, S, V] of the next token. */
-    LANGUAGE_MODEL
+    LANGUAGE_MODEL,
+    /** Logits [B, St, V] of a target's tokens, for a source. */
+    SEQUENCE_TO_SEQUENCE
   }
 
   /** The heads of pre-training and of other tasks, which a model with a given head leaves alone. */
@@ -108,6 +110,7 @@ public final class TextModels {
       case CLASSIFIER -> classifier(checkpoint, labels(checkpoint), 0).model();
       case QUESTION_ANSWERING -> questionAnswering(checkpoint, 0).model();
       case LANGUAGE_MODEL -> languageModel(checkpoint);
+      case SEQUENCE_TO_SEQUENCE -> throw new AssertionError("no text model has this head");
     };
   }
 

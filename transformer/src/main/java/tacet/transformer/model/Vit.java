@@ -12,8 +12,11 @@ import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.transformer.Activation;
 import tacet.transformer.ImageModel;
+import tacet.transformer.Join;
 import tacet.transformer.Layer;
+import tacet.transformer.Memory;
 import tacet.transformer.Part;
+import tacet.transformer.Residual;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Checkpoint;
@@ -238,16 +241,21 @@ public final class Vit {
   public record Block(
       Layer layernorm_before,
       Attention attention,
+      Join attn_join,
       Layer layernorm_after,
       Bert.Intermediate intermediate,
-      Output output)
+      Output output,
+      Join mlp_join)
       implements Part {
     Var forward(Pass pass, Var x) {
       Var a =
           pass.scope(
-              () -> Ops.add(pass, attention.forward(pass, layernorm_before.forward(pass, x)), x));
+              () -> {
+                Var y = attention.forward(pass, layernorm_before.forward(pass, x));
+                return attn_join.forward(pass, y, x, null);
+              });
       Var h = intermediate.forward(pass, layernorm_after.forward(pass, a)); // [B, S, F]
-      return Ops.add(pass, output.forward(pass, h), a);
+      return mlp_join.forward(pass, output.forward(pass, h), a, null);
     }
 
     @Override
@@ -255,9 +263,11 @@ public final class Vit {
       return new Block(
           s.at("layernorm_before", layernorm_before),
           s.at("attention", attention),
+          s.at("attn_join", attn_join),
           s.at("layernorm_after", layernorm_after),
           s.at("intermediate", intermediate),
-          s.at("output", output));
+          s.at("output", output),
+          s.at("mlp_join", mlp_join));
     }
   }
 
@@ -366,16 +376,19 @@ public final class Vit {
             load.linear("attention.attention.query", d, d, c.qkvBias),
             load.linear("attention.attention.key", d, d, c.qkvBias),
             load.linear("attention.attention.value", d, d, c.qkvBias),
+            Memory.none(c.heads, d),
             c.heads,
             c.attentionDropout);
     return new Block(
         load.norm("layernorm_before", d, c.layerNormEps),
         new Attention(
             self, new Output(load.linear("attention.output.dense", d, d), c.hiddenDropout)),
+        new Residual(Join.Branch.ATTENTION, d),
         load.norm("layernorm_after", d, c.layerNormEps),
         new Bert.Intermediate(
             load.linear("intermediate.dense", d, c.intermediateSize), Activation.of(c.hiddenAct)),
-        new Output(load.linear("output.dense", c.intermediateSize, d), c.hiddenDropout));
+        new Output(load.linear("output.dense", c.intermediateSize, d), c.hiddenDropout),
+        new Residual(Join.Branch.MLP, d));
   }
 
   /**
