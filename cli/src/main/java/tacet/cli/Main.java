@@ -29,6 +29,8 @@ import picocli.CommandLine.Spec;
     subcommands = {
       DemoCommand.class,
       TrainCommand.class,
+      PretrainCommand.class,
+      ExperimentCommand.class,
       EvaluateCommand.class,
       PruneCommand.class,
       ForwardCommand.class,

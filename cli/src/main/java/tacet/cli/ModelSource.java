@@ -339,15 +339,23 @@ final class ModelSource implements AutoCloseable {
     Surgery.parameters(model).forEach((path, p) -> tensors.put(path, p.value()));
     Checkpoint.write(dir, Json.of(config), tensors);
     if (!name.equals(MINILM)) {
-      for (String file : TOKENIZER_FILES) {
-        Path from = Path.of(name).resolve(file);
-        if (Files.exists(from)) {
-          Files.copy(from, dir.resolve(file), StandardCopyOption.REPLACE_EXISTING);
-        }
-      }
+      copyTokenizer(Path.of(name), dir);
     } else {
       try (InputStream in = resource(TOKENIZER)) {
         Files.write(dir.resolve("tokenizer.json"), in.readAllBytes());
+      }
+    }
+  }
+
+  /** Copies what belongs to a tokenizer, from a directory or a single file. */
+  static void copyTokenizer(Path from, Path dir) throws IOException {
+    if (!Files.isDirectory(from)) {
+      Files.copy(from, dir.resolve(from.getFileName()), StandardCopyOption.REPLACE_EXISTING);
+      return;
+    }
+    for (String file : TOKENIZER_FILES) {
+      if (Files.exists(from.resolve(file))) {
+        Files.copy(from.resolve(file), dir.resolve(file), StandardCopyOption.REPLACE_EXISTING);
       }
     }
   }

@@ -43,7 +43,7 @@ final class TrainCommand implements Callable<Integer> {
     full
   }
 
-  private static final int INTERRUPTED = 130; // what a shell gives for Ctrl-C
+  static final int INTERRUPTED = 130; // what a shell gives for Ctrl-C
 
   @Mixin private ModelOptions model;
   @Mixin private TaskOptions data;
