@@ -28,7 +28,10 @@ import tacet.transformer.checkpoint.Json;
 final class EvaluateCommand implements Callable<Integer> {
   @Mixin private ModelOptions model;
 
-  @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter in peft's format.")
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "An adapter in peft's or AdapterHub's format.")
   private Path adapter;
 
   @Mixin private TaskOptions data;
@@ -56,12 +59,14 @@ final class EvaluateCommand implements Callable<Integer> {
       throws IOException {
     M base = work.model();
     M plain = base;
+    String method = "none";
     long trainable = 0;
     long all = Surgery.count(Surgery.parameters(base));
     if (adapter != null) {
       AdapterFile.Loaded<M> loaded = AdapterFile.load(adapter, base);
       trainable = Surgery.count(Surgery.trainable(loaded.model()));
       all = Surgery.count(Surgery.parameters(loaded.model()));
+      method = loaded.method().name();
       plain = Ada.finish(Lora.merge(Ada.load(adapter, loaded.model())));
     } else if (!source.hasHead()) {
       throw new UserException(
@@ -78,7 +83,7 @@ final class EvaluateCommand implements Callable<Integer> {
     RunMetrics metrics =
         new RunMetrics(
             work.problem().name(),
-            adapter == null ? "none" : "lora",
+            method,
             result.score(),
             result.metrics(),
             result.density(),

@@ -44,7 +44,10 @@ import tacet.transformer.model.Vit;
 final class ForwardCommand implements Callable<Integer> {
   @Mixin private ModelOptions model;
 
-  @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter in peft's format.")
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "An adapter in peft's or AdapterHub's format.")
   private Path adapter;
 
   @Option(names = "--inputs", paramLabel = "F", description = "Tensors to read.")
@@ -171,8 +174,9 @@ final class ForwardCommand implements Callable<Integer> {
       throws IOException {
     if (adapter != null) {
       AdapterFile.Loaded<P> loaded = AdapterFile.load(adapter, base);
-      Map<String, Parameter> named = AdapterFile.parameters(loaded.model(), loaded.lora());
-      return new Run<>(loaded.model(), forward, head, named, tokens, target);
+      Map<String, Parameter> named = AdapterFile.parameters(loaded.model(), loaded.method());
+      Batch seen = loaded.model() instanceof TextModel t ? t.seen(tokens) : tokens;
+      return new Run<>(loaded.model(), forward, head, named, seen, target);
     }
     P m = Surgery.replaceParameters(base, (path, p) -> p.withTrainable(gradients));
     Map<String, Parameter> named = source.fileNames(Surgery.parameters(m));

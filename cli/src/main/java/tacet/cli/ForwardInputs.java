@@ -123,8 +123,9 @@ record ForwardInputs(Path file, SafeTensors in) {
       return Losses.crossEntropy(pass, logits, integers("labels"));
     }
     if (head == Head.LANGUAGE_MODEL) {
-      requireLabels("labels", logits.shape().rows());
-      return Losses.nextToken(pass, logits, integers("labels"));
+      int[] labels = behind(integers("labels"), logits.shape());
+      requireLabels("labels", logits.shape().rows(), labels.length);
+      return Losses.nextToken(pass, logits, labels);
     }
     boolean integral = in.info("labels").dtype().isInteger();
     String kind =
@@ -144,8 +145,27 @@ record ForwardInputs(Path file, SafeTensors in) {
     };
   }
 
+  /** Tokens of the model's own that stand before those of the file are not predicted. */
+  private static int[] behind(int[] labels, Shape logits) {
+    int b = logits.dim(0);
+    int s = labels.length / Math.max(1, b);
+    int all = logits.dim(1);
+    if (s >= all || s * b != labels.length) {
+      return labels;
+    }
+    int[] longer = new int[b * all];
+    Arrays.fill(longer, Losses.IGNORED);
+    for (int i = 0; i < b; i++) {
+      System.arraycopy(labels, i * s, longer, (i + 1) * all - s, s);
+    }
+    return longer;
+  }
+
   private void requireLabels(String name, int expected) throws IOException {
-    int found = in.read(name).size();
+    requireLabels(name, expected, in.read(name).size());
+  }
+
+  private void requireLabels(String name, int expected, int found) throws IOException {
     if (found != expected) {
       throw new UserException(
           file + ": " + name + " must have " + expected + " values, it has " + found);

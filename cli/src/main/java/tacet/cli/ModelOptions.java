@@ -29,6 +29,11 @@ final class ModelOptions {
     return ModelSource.open(model);
   }
 
+  /** The same where a config.json without weights is enough: only shapes are known then. */
+  ModelSource openShapes() throws IOException {
+    return ModelSource.openShapes(model);
+  }
+
   /** The classifier of the model, new where the file has no head, with the chosen activation. */
   TextModels.Classifier classifier(ModelSource source, int labels, long seed) throws IOException {
     TextModels.Classifier c = source.classifier(labels, seed);

@@ -94,6 +94,17 @@ final class ModelSource implements AutoCloseable {
     return new ModelSource(model, Checkpoint.open(dir), warmUp);
   }
 
+  /** The model, or if its directory has no weights one of which only shapes are known. */
+  static ModelSource openShapes(String model) throws IOException {
+    Path dir = Path.of(model);
+    if (model.equals(MINILM) || !Files.isDirectory(dir) || Checkpoint.hasWeights(dir)) {
+      return open(model);
+    }
+    WarmUp warmUp = WarmUp.start();
+    warmUp.close();
+    return new ModelSource(model, Checkpoint.shapes(dir), warmUp);
+  }
+
   private static InputStream resource(String file) throws IOException {
     InputStream in = ClassLoader.getSystemResourceAsStream(file);
     if (in == null) {
@@ -200,16 +211,6 @@ final class ModelSource implements AutoCloseable {
     return model;
   }
 
-  /** The layers that usually get LoRA: those of queries and values, as in peft. */
-  List<String> loraTargets() throws IOException {
-    return switch (type()) {
-      case "gpt2" -> List.of("c_attn");
-      case "opt" -> List.of("q_proj", "v_proj");
-      case "t5" -> List.of("q", "v");
-      default -> List.of("query", "value");
-    };
-  }
-
   /** The image model with the head that the checkpoint has. */
   ImageModel imageModel() throws IOException {
     ImageModel model = Vit.open(checkpoint);
@@ -294,6 +295,23 @@ final class ModelSource implements AutoCloseable {
     return named;
   }
 
+  /** The model that an adapter is for: with a classifier, where only the adapter has one. */
+  Part adaptable(Path adapter) throws IOException {
+    if (isImageModel()) {
+      return imageModel();
+    }
+    return head() == TextModels.Head.NONE ? classifier(labels(), 0).model() : model();
+  }
+
+  /** Writes a model as a Hugging Face directory with this model's configuration. */
+  void saveWhole(Path dir, Part model) throws IOException {
+    Map<String, Object> config = new LinkedHashMap<>(checkpoint.config().members());
+    if (!isImageModel() && head() == TextModels.Head.NONE) {
+      config.put("architectures", List.of(TextModels.classifierName(checkpoint.config())));
+    }
+    write(dir, config, model);
+  }
+
   /** Writes a classifier as a Hugging Face directory with this model's configuration. */
   void save(Path dir, TextModel model, int labels, String activation) throws IOException {
     save(dir, model, TextModels.classifierName(checkpoint.config()), labels, activation);
@@ -335,6 +353,10 @@ final class ModelSource implements AutoCloseable {
           config.containsKey("activation_function") ? "activation_function" : "hidden_act",
           activation);
     }
+    write(dir, config, model);
+  }
+
+  private void write(Path dir, Map<String, Object> config, Part model) throws IOException {
     Map<String, Tensor> tensors = new LinkedHashMap<>();
     Surgery.parameters(model).forEach((path, p) -> tensors.put(path, p.value()));
     Checkpoint.write(dir, Json.of(config), tensors);

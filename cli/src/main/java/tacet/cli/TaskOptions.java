@@ -104,9 +104,13 @@ final class TaskOptions {
   /** The folder of the task's files. */
   Path data() {
     if (data == null) {
-      throw new UserException("--task " + task + " needs --data DIR, the folder of its files");
+      throw noData();
     }
     return data;
+  }
+
+  private UserException noData() {
+    return new UserException("--task " + task + " needs --data DIR, the folder of its files");
   }
 
   boolean isSquad() {
@@ -118,8 +122,21 @@ final class TaskOptions {
     return dev ? Math.min(DEV, devSamples) : TRAIN;
   }
 
+  /** Outputs of the task's head, which do not depend on its data. */
+  int outputs() {
+    return switch (kind()) {
+      case TEXTS -> task(0, data == null ? Path.of(".") : data).outputs();
+      case READING -> 2;
+      case IMAGES -> images(0, 1).labels().size();
+    };
+  }
+
   /** A task of texts. */
   Task task(long seed) {
+    return task(seed, data);
+  }
+
+  private Task task(long seed, Path dir) {
     switch (task) {
       case SyntheticReviews.NAME:
         return SyntheticReviews.task(seed, TRAIN, DEV);
@@ -139,14 +156,17 @@ final class TaskOptions {
       names.addAll(BUILT_IN);
       throw new UserException("--task " + task + " is not known; choose one of " + names);
     }
-    return ParquetTask.isIn(data()) ? ParquetTask.glue(task, data()) : Glue.task(task, data());
+    if (dir == null) {
+      throw noData();
+    }
+    return ParquetTask.isIn(dir) ? ParquetTask.glue(task, dir) : Glue.task(task, dir);
   }
 
   /** A task of images. */
   ImageTask images(long seed, int side) {
     return switch (task.toLowerCase(Locale.ROOT)) {
-      case CIFAR -> ImageFiles.cifar10(data());
-      case MNIST -> ImageFiles.idx(MNIST, data());
+      case CIFAR -> ImageFiles.cifar10(side == 1 ? Path.of(".") : data());
+      case MNIST -> ImageFiles.idx(MNIST, side == 1 ? Path.of(".") : data());
       default -> SyntheticShapes.task(seed, TRAIN, DEV, side);
     };
   }

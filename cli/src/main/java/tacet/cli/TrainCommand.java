@@ -21,8 +21,7 @@ import tacet.deft.report.LogEntry;
 import tacet.deft.report.RunLog;
 import tacet.deft.report.RunMetrics;
 import tacet.peft.AdapterFile;
-import tacet.peft.Lora;
-import tacet.peft.Targets;
+import tacet.peft.PeftMethod;
 import tacet.tensor.Engine;
 import tacet.tensor.measure.Host;
 import tacet.transformer.Part;
@@ -37,39 +36,12 @@ import tacet.transformer.model.TextModels;
     sortOptions = false,
     description = "Fine-tunes a model and writes the adapter, metrics.json and log.jsonl.")
 final class TrainCommand implements Callable<Integer> {
-  /** What is trained. */
-  enum Method {
-    lora,
-    full
-  }
-
   static final int INTERRUPTED = 130; // what a shell gives for Ctrl-C
 
   @Mixin private ModelOptions model;
   @Mixin private TaskOptions data;
 
-  @Option(
-      names = "--method",
-      paramLabel = "NAME",
-      description = "What is trained: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
-  private Method method = Method.lora;
-
-  @Option(names = "--rank", paramLabel = "R", description = "Rank of LoRA (8).")
-  private int rank = 8;
-
-  @Option(names = "--alpha", paramLabel = "A", description = "Scaling of LoRA is A/R (16).")
-  private double alpha = 16;
-
-  @Option(names = "--lora-dropout", paramLabel = "P", description = "Dropout of LoRA (0.1).")
-  private double loraDropout = 0.1;
-
-  @Option(
-      names = "--targets",
-      split = ",",
-      paramLabel = "NAME",
-      description =
-          "Linear layers that get LoRA, by name, or all-linear (those of queries and values).")
-  private List<String> targets;
+  @Mixin private MethodOptions methodOptions;
 
   @Mixin private DensityOptions density;
 
@@ -86,8 +58,15 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--seed", paramLabel = "N", description = "Of every random choice (1).")
   private long seed = 1;
 
-  @Option(names = "--out", required = true, paramLabel = "DIR", description = "Where to write.")
+  @Option(names = "--out", paramLabel = "DIR", description = "Where to write.")
   private Path out;
+
+  @Option(
+      names = "--dry-run",
+      description = {
+        "Print how many parameters would be trained, and do nothing. The model's config.json is enough."
+      })
+  private boolean dryRun;
 
   @Option(names = "--resume", description = "Go on from the last checkpoint in --out.")
   private boolean resume;
@@ -98,6 +77,12 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (dryRun) {
+      return countOnly();
+    }
+    if (out == null) {
+      throw common.usage("Missing required option: '--out=DIR'");
+    }
     Trainer.Settings settings = trainer.settings(seed, density.loss(), density.ramp());
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
@@ -108,21 +93,8 @@ final class TrainCommand implements Callable<Integer> {
   private <M extends Part> int train(
       Engine engine, ModelSource source, Work<M> work, Trainer.Settings settings)
       throws IOException {
-    targets = targets == null ? source.loraTargets() : targets;
-    Lora lora =
-        new Lora(
-            rank,
-            alpha,
-            loraDropout,
-            false,
-            targets.equals(List.of(Targets.ALL_LINEAR))
-                ? Targets.allLinear()
-                : new Targets(targets, null),
-            work.modulesToSave());
-    M tuned =
-        method == Method.lora
-            ? lora.applyTo(work.model(), seed)
-            : Surgery.replaceParameters(work.model(), (path, p) -> p.withTrainable(true));
+    PeftMethod method = methodOptions.choose(source, work.model(), work.modulesToSave());
+    M tuned = MethodOptions.apply(method, work.model(), seed);
     M trained = adaptive ? Ada.install(tuned, seed) : tuned;
     Trainer<M> run = new Trainer<>(engine, trained, work.problem(), settings);
     Files.createDirectories(out);
@@ -152,16 +124,55 @@ final class TrainCommand implements Callable<Integer> {
       result = best == null ? outcome.last() : best;
     }
     RunMetrics metrics =
-        metrics(work, trained, run, result, (System.nanoTime() - start) * 1e-9, source);
-    if (method == Method.lora) {
+        metrics(
+            work,
+            trained,
+            run,
+            result,
+            (System.nanoTime() - start) * 1e-9,
+            configuration(source, method));
+    if (method != null) {
       Path adapter = out.resolve("adapter");
-      AdapterFile.save(adapter, trained, lora, work.taskType(), source.name());
+      AdapterFile.save(adapter, trained, method, work.taskType(), source.name());
       Ada.save(adapter, trained);
     } else {
       work.writer().write(out.resolve("model"), Ada.finish(trained));
     }
     metrics.write(out.resolve("metrics.json"));
     Summary.print(common, metrics);
+    return 0;
+  }
+
+  /** What would be trained, from the shapes alone where there are no weights. */
+  private int countOnly() throws IOException {
+    try (ModelSource source = model.openShapes()) {
+      Part base;
+      List<String> modules = List.of();
+      if (source.isImageModel()) {
+        base = source.imageModel();
+        modules = List.of("classifier");
+      } else if (source.isSeq2Seq()) {
+        base = source.seq2seq();
+      } else {
+        TextModels.Classifier loaded = source.classifier(data.outputs(), seed);
+        base = loaded.model();
+        modules = modulesToSave(loaded);
+      }
+      PeftMethod method = methodOptions.choose(source, base, modules);
+      Part adapted = MethodOptions.apply(method, base, seed);
+      Map<String, Parameter> trainable = Surgery.trainable(adapted);
+      List<String> saved = modules;
+      long count = Surgery.count(trainable);
+      trainable
+          .keySet()
+          .removeIf(name -> saved.stream().noneMatch(m -> ("." + name).contains("." + m + ".")));
+      ParameterCount.print(
+          common,
+          methodOptions.name(),
+          count,
+          Surgery.count(trainable),
+          Surgery.parameters(adapted));
+    }
     return 0;
   }
 
@@ -180,7 +191,7 @@ final class TrainCommand implements Callable<Integer> {
       Trainer<M> run,
       Evaluator.Result result,
       double seconds,
-      ModelSource source) {
+      Json configuration) {
     Map<String, Parameter> trainable = run.trainable();
     long all = Surgery.count(Surgery.parameters(trained));
     Map<String, Double> times = new LinkedHashMap<>();
@@ -188,7 +199,7 @@ final class TrainCommand implements Callable<Integer> {
     times.put("evaluate", result.seconds());
     return new RunMetrics(
         work.problem().name(),
-        method.name(),
+        methodOptions.name(),
         result.score(),
         result.metrics(),
         result.density(),
@@ -197,20 +208,14 @@ final class TrainCommand implements Callable<Integer> {
         100.0 * Surgery.count(trainable) / all,
         times,
         Host.peakMemoryMb(),
-        configuration(source));
+        configuration);
   }
 
-  private Json configuration(ModelSource source) {
+  private Json configuration(ModelSource source, PeftMethod method) {
     Map<String, Object> c = new LinkedHashMap<>();
     c.put("model", source.name());
     c.put("activation", model.activation());
-    c.put("method", method.name());
-    if (method == Method.lora) {
-      c.put("rank", rank);
-      c.put("alpha", alpha);
-      c.put("lora_dropout", loraDropout);
-      c.put("targets", new ArrayList<>(targets));
-    }
+    methodOptions.describe(method, c);
     DensityLoss loss = density.loss();
     c.put("surrogate", loss == null ? "none" : loss.surrogate().name().toLowerCase(Locale.ROOT));
     if (loss != null) {

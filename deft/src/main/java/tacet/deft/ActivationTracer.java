@@ -53,7 +53,7 @@ public final class ActivationTracer {
     var recorder = new ActivationTrace.Recorder(header, keepPadding);
     List<String> layers = header.layers();
     for (Dataset.Cut cut : batches) {
-      Batch batch = cut.batch();
+      Batch batch = model.seen(cut.batch());
       recorder.batch(batch.length(), batch.lengths());
       try (Pass pass = Pass.inference(engine)) {
         pass.setObserver(
@@ -61,7 +61,7 @@ public final class ActivationTracer {
               requireTokens(name, value, batch);
               recorder.record(layers.indexOf(name), value.value().data(), 0);
             });
-        tapped.forward(pass, batch);
+        tapped.forward(pass, cut.batch());
       }
     }
     return recorder.finish();

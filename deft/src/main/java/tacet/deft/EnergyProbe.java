@@ -59,6 +59,7 @@ public final class EnergyProbe {
   private final Map<String, Count> inputs = new HashMap<>();
   private Bert.Positions positions;
   private int heads;
+  private int remembered;
 
   private EnergyProbe() {}
 
@@ -83,8 +84,9 @@ public final class EnergyProbe {
     TextModel probed = Surgery.replace(model, probe::wrap);
     for (Dataset.Cut cut : batches) {
       try (Pass pass = Pass.inference(engine)) {
-        probe.begin(cut.batch());
-        pass.setObserver((name, value) -> probe.see(cut.batch(), name, value));
+        Batch batch = model.seen(cut.batch());
+        probe.begin(batch);
+        pass.setObserver((name, value) -> probe.see(batch, name, value));
         probed.forward(pass, cut.batch());
       }
       probe.meter.endBatch();
@@ -105,6 +107,7 @@ public final class EnergyProbe {
     }
     if (part instanceof Bert.SelfAttention a) {
       heads = a.heads();
+      remembered = a.memory().length();
     }
     return part;
   }
@@ -117,7 +120,7 @@ public final class EnergyProbe {
           if (path.endsWith("token_type_embeddings")) {
             ids = batch.typeIds();
           } else if (path.endsWith("position_embeddings")) {
-            ids = positions.of(batch, 0);
+            ids = positions.of(batch, remembered);
           }
           int d = e.weight().value().shape().last();
           float[] rows = new float[ids.length * d];

@@ -40,7 +40,7 @@ public final class Evaluator {
     long start = System.nanoTime();
     for (Dataset.Cut cut : data.sortedBatches(BATCH)) {
       try (Pass pass = Pass.inference(engine)) {
-        meter.observe(pass, cut.batch());
+        meter.observe(pass, tapped.seen(cut.batch()));
         Tensor logits = tapped.forward(pass, cut.batch()).logits().value();
         for (int b = 0; b < cut.numbers().length; b++) {
           predictions[cut.numbers()[b]] = prediction(logits, b, task);

@@ -40,7 +40,7 @@ public record ImageProblem(
 
   private record Images(Tensor pixels, int[] labels, int length) implements Load<ImageModel> {
     @Override
-    public Tokens tokens() {
+    public Tokens tokens(ImageModel model) {
       return Tokens.of(Batch.unpadded(labels.length, length));
     }
 
@@ -91,7 +91,7 @@ public record ImageProblem(
     for (int from = 0; from < dev.size(); from += BATCH) {
       Images batch = images(dev.subList(from, Math.min(dev.size(), from + BATCH)));
       try (Pass pass = Pass.inference(engine)) {
-        meter.observe(pass, batch.tokens());
+        meter.observe(pass, batch.tokens(model));
         Tensor logits = tapped.forward(pass, batch.pixels).logits().value();
         for (int b = 0; b < batch.labels.length; b++) {
           predicted.add((double) Evaluator.largest(logits, b));
@@ -114,7 +114,7 @@ public record ImageProblem(
     for (int from = 0; from < n; from += BATCH) {
       Images batch = images(dev.subList(from, Math.min(n, from + BATCH)));
       try (Pass pass = Pass.inference(engine)) {
-        watch.begins(pass, batch.tokens());
+        watch.begins(pass, batch.tokens(model));
         all.add(model.forward(pass, batch.pixels).logits().value());
       }
     }

@@ -32,8 +32,8 @@ public record MaskedProblem(
 
   private record Masked(Batch batch, int[] labels) implements Load<TextModel> {
     @Override
-    public Tokens tokens() {
-      return Tokens.of(batch);
+    public Tokens tokens(TextModel model) {
+      return Tokens.of(model.seen(batch));
     }
 
     @Override
@@ -106,7 +106,7 @@ public record MaskedProblem(
     for (Dataset.Cut cut : dev.sortedBatches(BATCH)) {
       Masked masked = masked(cut.batch(), RandomStream.of(0, "dev masks", number++));
       try (Pass pass = Pass.inference(engine)) {
-        meter.observe(pass, masked.batch);
+        meter.observe(pass, tapped.seen(masked.batch));
         Var logits = tapped.forward(pass, masked.batch).logits();
         double w = masked.weight();
         loss += w * Losses.crossEntropy(pass, logits, masked.labels).value().item();

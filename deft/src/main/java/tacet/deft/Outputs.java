@@ -27,7 +27,7 @@ final class Outputs {
     Outputs all = new Outputs();
     for (Dataset.Cut cut : data.sortedBatches(BATCH)) {
       try (Pass pass = Pass.inference(engine)) {
-        watch.begins(pass, Tokens.of(cut.batch()));
+        watch.begins(pass, Tokens.of(model.seen(cut.batch())));
         all.add(model.forward(pass, cut.batch()).logits().value());
       }
     }

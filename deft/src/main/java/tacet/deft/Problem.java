@@ -59,8 +59,8 @@ public interface Problem<M extends Part> {
    * @param <M> the kind of model
    */
   interface Load<M extends Part> {
-    /** Which tokens the model's layers see. */
-    Tokens tokens();
+    /** Which tokens the layers of a model see; one with a prompt sees more than the batch has. */
+    Tokens tokens(M model);
 
     /** How much of its step this batch is: the number of terms whose mean its loss is. */
     double weight();

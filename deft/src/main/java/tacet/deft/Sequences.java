@@ -46,7 +46,7 @@ public record Sequences(List<Item> items, int padId) {
   /** A batch as the trainer sees it. */
   record Load(Cut cut, Batch decoder) implements Problem.Load<Seq2SeqModel> {
     @Override
-    public Tokens tokens() {
+    public Tokens tokens(Seq2SeqModel model) {
       return new Tokens(cut.source, decoder);
     }
 

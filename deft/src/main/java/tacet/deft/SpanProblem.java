@@ -125,8 +125,8 @@ public final class SpanProblem implements Problem<TextModel> {
 
   private record Spans(Dataset.Cut cut, int[] starts, int[] ends) implements Load<TextModel> {
     @Override
-    public Tokens tokens() {
-      return Tokens.of(cut.batch());
+    public Tokens tokens(TextModel model) {
+      return Tokens.of(model.seen(cut.batch()));
     }
 
     @Override
@@ -179,7 +179,7 @@ public final class SpanProblem implements Problem<TextModel> {
     long start = System.nanoTime();
     for (Dataset.Cut cut : devTokens.sortedBatches(BATCH)) {
       try (Pass pass = Pass.inference(engine)) {
-        meter.observe(pass, cut.batch());
+        meter.observe(pass, tapped.seen(cut.batch()));
         float[] logits = tapped.forward(pass, cut.batch()).logits().value().data(); // [B, S, 2]
         for (int b = 0; b < cut.numbers().length; b++) {
           Feature f = devFeatures.get(cut.numbers()[b]);

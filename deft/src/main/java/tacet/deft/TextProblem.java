@@ -31,8 +31,8 @@ public record TextProblem(Task task, Dataset train, Dataset dev, Map<String, Dat
 
   private record Texts(Dataset.Cut cut, boolean regression) implements Load<TextModel> {
     @Override
-    public Tokens tokens() {
-      return Tokens.of(cut.batch());
+    public Tokens tokens(TextModel model) {
+      return Tokens.of(model.seen(cut.batch()));
     }
 
     @Override

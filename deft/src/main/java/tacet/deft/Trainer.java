@@ -301,7 +301,7 @@ public final class Trainer<M extends Part> {
       DensityLoss.Terms terms =
           density == null
               ? null
-              : density.observe(pass, load.tokens(), layerWeights, (name, activation) -> {});
+              : density.observe(pass, load.tokens(model), layerWeights, (name, activation) -> {});
       Var loss = load.loss(pass, model);
       double task = loss.value().item();
       double dense = 0;

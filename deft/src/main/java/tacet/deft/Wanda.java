@@ -50,7 +50,7 @@ public final class Wanda {
       try (Pass pass = Pass.inference(engine)) {
         pass.setObserver(
             (name, value) -> {
-              Batch batch = load.tokens().of(name);
+              Batch batch = load.tokens(model).of(name);
               int d = value.shape().last();
               double[] sums = squares.computeIfAbsent(name, n -> new double[d]);
               float[] x = value.value().data();

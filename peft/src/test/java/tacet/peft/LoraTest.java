@@ -179,7 +179,7 @@ class LoraTest {
       AdapterFile.save(dir, adapted, LORA, "SEQ_CLS", "tiny");
       AdapterFile.Loaded<TextModel> loaded = AdapterFile.load(dir, base);
       assertThat(logits(engine, loaded.model())).isEqualTo(logits(engine, adapted));
-      assertThat(loaded.lora()).isEqualTo(LORA);
+      assertThat(loaded.method()).isEqualTo(LORA);
       assertThat(Surgery.trainable(loaded.model()).keySet())
           .isEqualTo(Surgery.trainable(adapted).keySet());
       String config = Files.readString(dir.resolve("adapter_config.json"));

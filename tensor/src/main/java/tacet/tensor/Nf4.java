@@ -9,10 +9,10 @@ import java.util.Arrays;
  * run on across the ends of rows.
  *
  * @param codes two per byte, the first in the high half; an odd number is padded with the code of 0
- * @param absmax the largest magnitude of each block; value = level · absmax
+ * @param scales the largest magnitude of each block; value = level · scale
  * @param size number of values
  */
-public record Nf4(byte[] codes, float[] absmax, int size) {
+public record Nf4(byte[] codes, Scales scales, int size) {
   /** Values that share a scale. */
   public static final int BLOCK = 64;
 
@@ -20,7 +20,7 @@ public record Nf4(byte[] codes, float[] absmax, int size) {
   public static final int ZERO = 7;
 
   /** Scales that share a scale of their own, where scales are quantised too. */
-  private static final int NESTED_BLOCK = 256;
+  public static final int NESTED_BLOCK = 256;
 
   /** The 16 levels: quantiles of the normal distribution, with an exact 0 and ±1 at the ends. */
   private static final int[] LEVEL_BITS = {
@@ -51,23 +51,29 @@ public record Nf4(byte[] codes, float[] absmax, int size) {
 
   /** Checks that the parts fit each other. */
   public Nf4 {
-    if (codes.length != (size + 1) / 2 || absmax.length != blocks(size)) {
+    if (codes.length != bytes(size) || scales.count() != blocks(size)) {
       throw new IllegalArgumentException(
           "NF4: "
               + size
               + " values need "
-              + (size + 1) / 2
+              + bytes(size)
               + " bytes and "
               + blocks(size)
               + " scales, got "
               + codes.length
               + " and "
-              + absmax.length);
+              + scales.count());
     }
   }
 
-  private static int blocks(int size) {
-    return (size + BLOCK - 1) / BLOCK;
+  /** Scales of so many values. */
+  public static int blocks(int size) {
+    return (int) (((long) size + BLOCK - 1) / BLOCK);
+  }
+
+  /** Bytes of so many codes. */
+  public static int bytes(int size) {
+    return size / 2 + size % 2;
   }
 
   /** The value of a code where the scale is 1. */
@@ -81,7 +87,7 @@ public record Nf4(byte[] codes, float[] absmax, int size) {
    * @throws IllegalArgumentException if a value is not finite
    */
   public static Nf4 quantize(float[] x, int size) {
-    byte[] codes = new byte[(size + 1) / 2];
+    byte[] codes = new byte[bytes(size)];
     float[] absmax = new float[blocks(size)];
     for (int b = 0; b < absmax.length; b++) {
       int end = Math.min(size, (b + 1) * BLOCK);
@@ -102,7 +108,7 @@ public record Nf4(byte[] codes, float[] absmax, int size) {
     if (size % 2 != 0) {
       codes[size / 2] |= ZERO;
     }
-    return new Nf4(codes, absmax, size);
+    return new Nf4(codes, new Plain(absmax), size);
   }
 
   private static int code(float scaled) {
@@ -121,50 +127,112 @@ public record Nf4(byte[] codes, float[] absmax, int size) {
   /** All values: level · absmax, rounded to float. */
   public float[] expand() {
     float[] x = new float[size];
-    for (int i = 0; i < size; i++) {
-      x[i] = level(code(i)) * absmax[i / BLOCK];
+    for (int b = 0; b < scales.count(); b++) {
+      float scale = scales.get(b);
+      int end = (int) Math.min(size, (b + 1L) * BLOCK);
+      for (int i = b * BLOCK; i < end; i++) {
+        x[i] = level(code(i)) * scale;
+      }
     }
     return x;
   }
 
-  /** The same with scales that went through {@link Scales}: what double quantisation leaves. */
-  public Nf4 withScales(Scales scales) {
-    return new Nf4(codes, scales.expand(), size);
+  /** The same codes with scales that are quantised too: double quantisation. */
+  public Nf4 nested() {
+    return scales instanceof Nested ? this : new Nf4(codes, Nested.of(scales.expand()), size);
+  }
+
+  /** The scales of the blocks, in one of two forms. */
+  public sealed interface Scales permits Plain, Nested {
+    /** Number of blocks. */
+    int count();
+
+    /** The scale of block b. */
+    float get(int b);
+
+    /** All scales, in a new array. */
+    default float[] expand() {
+      float[] s = new float[count()];
+      for (int b = 0; b < s.length; b++) {
+        s[b] = get(b);
+      }
+      return s;
+    }
+  }
+
+  /**
+   * Scales as floats.
+   *
+   * @param values one per block; not copied
+   */
+  public record Plain(float[] values) implements Scales {
+    @Override
+    public int count() {
+      return values.length;
+    }
+
+    @Override
+    public float get(int b) {
+      return values[b];
+    }
   }
 
   /**
    * Scales that are quantised themselves ("double quantisation"): the mean is taken off, then blocks
    * of {@value Nf4#NESTED_BLOCK} share a scale, and each value is the nearest of 256 in a map that is
-   * finer near 0.
+   * finer near 0. A scale is map · absmax + offset, each operation rounded to float.
    *
    * @param codes index into the map, one byte per scale
    * @param absmax the largest magnitude of each block of scales, after the mean was taken off
    * @param offset the mean
+   * @param map 256 values, ascending
    */
-  public record Scales(byte[] codes, float[] absmax, float offset) {
+  public record Nested(byte[] codes, float[] absmax, float offset, float[] map) implements Scales {
     /** Checks that the parts fit each other. */
-    public Scales {
-      int needed = (codes.length + NESTED_BLOCK - 1) / NESTED_BLOCK;
-      if (absmax.length != needed) {
+    public Nested {
+      int needed = blocks(codes.length);
+      if (absmax.length != needed || map.length != 256) {
         throw new IllegalArgumentException(
             "NF4: "
                 + codes.length
                 + " scales need "
                 + needed
-                + " of their own, got "
-                + absmax.length);
+                + " of their own and a map of 256 values, got "
+                + absmax.length
+                + " and "
+                + map.length);
       }
     }
 
+    /** Scales that share a scale, for so many scales. */
+    public static int blocks(int scales) {
+      return (int) (((long) scales + NESTED_BLOCK - 1) / NESTED_BLOCK);
+    }
+
+    @Override
+    public int count() {
+      return codes.length;
+    }
+
+    @Override
+    public float get(int b) {
+      return get(b, codes[b]);
+    }
+
+    /** What a code stands for as the scale of block b. */
+    public float get(int b, byte code) {
+      return map[code & 255] * absmax[b / NESTED_BLOCK] + offset;
+    }
+
     /** Quantises the scales of a tensor. */
-    public static Scales of(float[] scales) {
+    public static Nested of(float[] scales) {
       double sum = 0;
       for (float s : scales) {
         sum += s;
       }
       float offset = scales.length == 0 ? 0 : (float) (sum / scales.length);
       byte[] codes = new byte[scales.length];
-      float[] absmax = new float[(scales.length + NESTED_BLOCK - 1) / NESTED_BLOCK];
+      float[] absmax = new float[blocks(scales.length)];
       for (int b = 0; b < absmax.length; b++) {
         int end = Math.min(scales.length, (b + 1) * NESTED_BLOCK);
         float max = 0;
@@ -177,7 +245,7 @@ public record Nf4(byte[] codes, float[] absmax, int size) {
           codes[i] = (byte) nearest(Math.clamp((scales[i] - offset) * inverse, -1f, 1f));
         }
       }
-      return new Scales(codes, absmax, offset);
+      return new Nested(codes, absmax, offset, DYNAMIC_MAP);
     }
 
     /** A value halfway between two of the map goes to the lower one. */
@@ -189,15 +257,6 @@ public record Nf4(byte[] codes, float[] absmax, int size) {
       int above = Math.min(-at - 1, 255);
       int below = Math.max(above - 1, 0);
       return x > (DYNAMIC_MAP[below] + DYNAMIC_MAP[above]) / 2 ? above : below;
-    }
-
-    /** The scales: map · absmax + offset. */
-    public float[] expand() {
-      float[] s = new float[codes.length];
-      for (int i = 0; i < s.length; i++) {
-        s[i] = DYNAMIC_MAP[codes[i] & 255] * absmax[i / NESTED_BLOCK] + offset;
-      }
-      return s;
     }
   }
 

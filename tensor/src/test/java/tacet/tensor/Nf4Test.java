@@ -16,7 +16,7 @@ class Nf4Test {
       x[i] = (float) Math.sin(i);
     }
     Nf4 q = Nf4.quantize(x, 64);
-    assertThat(Float.floatToRawIntBits(q.absmax()[0])).isEqualTo(0x3f7fff5c);
+    assertThat(Float.floatToRawIntBits(q.scales().get(0))).isEqualTo(0x3f7fff5c);
     assertThat(HexFormat.of().formatHex(q.codes()))
         .isEqualTo("7ef9104efc202cfe4019fe7106efa103dfd301bfe5017ef9104efc202cfd4019");
     float[] y = q.expand();
@@ -47,13 +47,13 @@ class Nf4Test {
     x[130] = -2;
     Nf4 q = Nf4.quantize(x, 131);
     assertThat(q.codes()).hasSize(66);
-    assertThat(q.absmax()).containsExactly(0, 0, 2);
+    assertThat(q.scales().expand()).containsExactly(0, 0, 2);
     assertThat(q.codes()[65]).isEqualTo((byte) Nf4.ZERO); // code 0, then the padding
     assertThat(q.expand()).isEqualTo(x);
     assertThatThrownBy(() -> Nf4.quantize(new float[] {1, Float.NaN}, 2))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("value 1");
-    assertThatThrownBy(() -> new Nf4(new byte[3], new float[1], 7))
+    assertThatThrownBy(() -> new Nf4(new byte[3], new Nf4.Plain(new float[1]), 7))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("4 bytes");
   }
@@ -75,16 +75,30 @@ class Nf4Test {
   void scalesOfScales() {
     float[] x = RandomStream.of(5, "nf4", 0).normal(Shape.of(64 * 700), 0.02).data();
     Nf4 q = Nf4.quantize(x, x.length);
-    Nf4.Scales s = Nf4.Scales.of(q.absmax());
+    Nf4 twice = q.nested();
+    Nf4.Nested s = (Nf4.Nested) twice.scales();
     assertThat(s.absmax()).hasSize(3);
+    float[] once = q.scales().expand();
     float[] back = s.expand();
     for (int i = 0; i < back.length; i++) { // steps of the map are at most 0.0142 of absmax apart
-      assertThat(Math.abs(back[i] - q.absmax()[i]))
+      assertThat(Math.abs(back[i] - once[i]))
           .as("scale %d", i)
           .isLessThan(0.0072f * s.absmax()[i / 256] + 1e-7f);
     }
-    Nf4 twice = q.withScales(s);
-    assertThat(twice.absmax()).isEqualTo(back);
     assertThat(twice.codes()).isSameAs(q.codes());
+    assertThat(twice.nested()).isSameAs(twice);
+    for (int i = 0; i < x.length; i += 997) {
+      assertThat(twice.expand()[i]).isEqualTo(Nf4.level(q.code(i)) * back[i / 64]);
+    }
+  }
+
+  /** All 256 values, by a checksum of what PyTorch makes (see nf4_map.py). */
+  @Test
+  void dynamicMapHasTheBitsOfPyTorchs() {
+    int sum = 1;
+    for (float v : Nf4.dynamicMapValues()) {
+      sum = 31 * sum + Float.floatToRawIntBits(v);
+    }
+    assertThat(sum).isEqualTo(-1933620627);
   }
 }

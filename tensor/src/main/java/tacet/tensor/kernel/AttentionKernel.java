@@ -399,7 +399,7 @@ public record AttentionKernel(
     static Layout of(AttentionKernel a) {
       int rows = a.tileRows();
       int square = rows * a.stride();
-      int p = a.zeros() + rows; // scores, P, dropout(P); before it the dots rowsum(dO ∘ O)
+      int p = a.zeros() + rows + Kernels.LANES; // scores, P, dropout(P); before it the dots
       int kt = p + 2 * square; // Kᵀ packed; before it dP, then dS
       int vt = kt + PackedMatrix.size(a.headWidth, a.keys); // Vᵀ packed
       int k = vt + PackedMatrix.size(a.headWidth, a.keys); // K packed

@@ -13,9 +13,16 @@ import tacet.tensor.Workspace;
 public final class CompactMatMul {
   private static final int PANEL = Kernels.PANEL;
   private static final int DEPTH = 1024; // rows of a panel that are expanded at a time
+  private static final int GROUP = 4; // panels of a gradient that are expanded together
   private static final int FEW = 2; // rows that are faster one by one
   private static final int RUN = 8; // rows that are expanded together where few are needed
-  private static final float[] ZEROS = new float[PANEL]; // never written
+  private static final float[] ZEROS = new float[GROUP * PANEL]; // never written
+
+  /** Scratch for expanded panels begins here, on a cache line if it is long: see PackedMatrix. */
+  private static final int START = PackedMatrix.START;
+
+  /** Floats of that scratch: a megabyte, so that vectors in it do not cross cache lines. */
+  private static final int SCRATCH = 1 << 18;
 
   private CompactMatMul() {}
 
@@ -29,7 +36,7 @@ public final class CompactMatMul {
       Engine engine, float[] x, int t, CompactMatrix w, float[] bias, float[] y) {
     int panels = PackedMatrix.panels(w.n());
     int threads = engine.workers().size();
-    float[][] scratch = scratch(engine, t <= FEW ? 2 * PANEL : Math.min(DEPTH, w.k()) * PANEL);
+    float[][] scratch = scratch(engine, t <= FEW ? 2 * PANEL : SCRATCH);
     if (t <= FEW) {
       engine
           .workers()
@@ -114,7 +121,7 @@ public final class CompactMatMul {
     for (int k0 = 0; k0 < k; k0 += DEPTH) {
       int kc = Math.min(DEPTH, k - k0);
       for (int j = j0; j < j1; j++) {
-        w.expand(kernels, j, k0, k0 + kc, scratch, 0);
+        w.expand(kernels, j, k0, k0 + kc, scratch, START);
         int at = j * PANEL;
         int to = i0 * n + at;
         float[] init = k0 > 0 ? y : bias == null ? ZEROS : bias;
@@ -127,7 +134,7 @@ public final class CompactMatMul {
             i0 * k + k0,
             k,
             scratch,
-            0,
+            START,
             0,
             1,
             init,
@@ -141,59 +148,74 @@ public final class CompactMatMul {
   }
 
   /**
-   * dX[t,k] = dY[t,n] · W: the gradient of {@link #product} by X.
+   * dX[t,k] = dY[t,n] · W: the gradient of {@link #product} by X. A few panels of W's columns are
+   * expanded together, so that codes are read in pieces that are not too short.
    *
    * @param dX row-major; overwritten
    */
   public static void gradient(Engine engine, float[] dY, int t, CompactMatrix w, float[] dX) {
-    Kernels kernels = engine.kernels();
-    int k = w.k();
-    int n = w.n();
-    int columns = PackedMatrix.panels(k);
-    int depth = Math.min(DEPTH, PackedMatrix.panels(n) * PANEL);
-    float[][] scratch = scratch(engine, (depth + PANEL) * PANEL);
+    int columns = PackedMatrix.panels(w.k());
+    int threads = engine.workers().size();
+    float[][] scratch = scratch(engine, SCRATCH);
     engine
         .workers()
         .forEach(
             columns,
-            grain(columns, engine.workers().size()),
-            (part, c0, c1) -> {
-              for (int n0 = 0; n0 < n; n0 += DEPTH) {
-                int nc = Math.min(DEPTH, n - n0);
-                for (int c = c0; c < c1; c++) {
-                  for (int j = 0; j * PANEL < nc; j++) {
-                    turned(
-                        kernels,
-                        w,
-                        n0 / PANEL + j,
-                        c,
-                        scratch[part],
-                        depth * PANEL,
-                        scratch[part],
-                        j * PANEL * PANEL);
-                  }
-                  int at = c * PANEL;
-                  kernels.product(
-                      t,
-                      Math.min(PANEL, k - at),
-                      nc,
-                      dY,
-                      n0,
-                      n,
-                      scratch[part],
-                      0,
-                      0,
-                      1,
-                      n0 > 0 ? dX : ZEROS,
-                      n0 > 0 ? at : 0,
-                      n0 > 0 ? k : 0,
-                      dX,
-                      at,
-                      k);
-                }
+            Math.clamp(columns / (2 * threads), 1, GROUP),
+            (part, from, to) -> {
+              for (int c = from; c < to; c += GROUP) {
+                group(engine.kernels(), dY, t, w, c, Math.min(to, c + GROUP), dX, scratch[part]);
               }
             });
     give(engine, scratch);
+  }
+
+  /** The panels c0 to c1, at most {@link #GROUP}, of the columns of dX. */
+  private static void group(
+      Kernels kernels,
+      float[] dY,
+      int t,
+      CompactMatrix w,
+      int c0,
+      int c1,
+      float[] dX,
+      float[] scratch) {
+    int k = w.k();
+    int n = w.n();
+    int at = c0 * PANEL;
+    int end = Math.min(k, c1 * PANEL);
+    for (int n0 = 0; n0 < n; n0 += DEPTH) {
+      int nc = Math.min(DEPTH, n - n0);
+      int tile = START + GROUP * nc * PANEL;
+      for (int q = 0; q < nc; q += PANEL) { // 32 outputs: the inputs at to end, then turned
+        w.expand(kernels, (n0 + q) / PANEL, at, end, scratch, tile);
+        for (int c = c0; c < c1; c++) {
+          int from = tile + (c - c0) * PANEL * PANEL;
+          int to = START + ((c - c0) * nc + q) * PANEL;
+          int rows = Math.min(PANEL, k - c * PANEL);
+          kernels.transpose(
+              scratch, from, PANEL, rows, Math.min(PANEL, nc - q), scratch, to, PANEL);
+        }
+      }
+      float[] init = n0 > 0 ? dX : ZEROS;
+      kernels.product(
+          t,
+          end - at,
+          nc,
+          dY,
+          n0,
+          n,
+          scratch,
+          START,
+          0,
+          c1 - c0,
+          init,
+          n0 > 0 ? at : 0,
+          n0 > 0 ? k : 0,
+          dX,
+          at,
+          k);
+    }
   }
 
   /** A square of W: outputs of panel j by inputs of panel c, row-major from {@code to}. */

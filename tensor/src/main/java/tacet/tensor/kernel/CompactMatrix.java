@@ -1,5 +1,6 @@
 package tacet.tensor.kernel;
 
+import tacet.tensor.Nf4;
 import tacet.tensor.WeightFormat;
 
 /**
@@ -63,7 +64,8 @@ public sealed interface CompactMatrix permits HalfMatrix, Nf4Matrix {
   static CompactMatrix of(WeightFormat format, float[] w, int n, int k) {
     return switch (format) {
       case BF16, F16 -> HalfMatrix.of(format, w, n, k);
-      case NF4 -> Nf4Matrix.of(tacet.tensor.Nf4.quantize(w, Math.multiplyExact(n, k)), n, k);
+      case NF4 -> Nf4Matrix.of(Nf4.quantize(w, Math.multiplyExact(n, k)), n, k);
+      case NF4_NESTED -> Nf4Matrix.of(Nf4.quantize(w, Math.multiplyExact(n, k)).nested(), n, k);
       case F32 -> throw new IllegalArgumentException("float32 weights are packed, not compact");
     };
   }

@@ -409,7 +409,10 @@ public interface Kernels {
       int dpo,
       int ld);
 
-  /** dots[r] = Σ_j x[r, j] · y[r, j] for some rows of n values. */
+  /**
+   * dots[r] = Σ_j x[r, j] · y[r, j] for some rows of n values. The {@value #LANES} values of dots
+   * behind the results are scratch.
+   */
   void dotRows(
       int rows,
       int n,

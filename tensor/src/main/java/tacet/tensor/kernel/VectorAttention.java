@@ -202,21 +202,22 @@ final class VectorAttention {
       float[] dP,
       int dpo,
       int ld) {
-    int key0 = (int) a.dropoutKey();
-    int key1 = (int) (a.dropoutKey() >>> 32);
-    int threshold = a.dropoutThreshold();
+    boolean drops = a.dropoutThreshold() > 0;
     float scale = a.dropoutScale();
     int end = roundUp(n);
+    for (int r = 0; drops && r < rows; r++) {
+      markDropped(a, (u * a.queries() + i + r) * a.keys(), end, p, po + r * ld);
+    }
     for (int r = 0; r < rows; r++) {
       int row = po + r * ld;
       int dRow = dpo + r * ld;
       float dot = dots[dto + r];
-      if (threshold > 0) {
-        IntVector first = IOTA.add((u * a.queries() + i + r) * a.keys());
+      if (drops) {
         for (int j = 0; j < end; j += L) {
-          IntVector h = VectorMath.hash24(first.add(j), key0, key1);
-          VectorMask<Float> dropped = h.compare(VectorOperators.LT, threshold).cast(S);
-          FloatVector v = FloatVector.fromArray(S, p, row + j);
+          FloatVector marked = FloatVector.fromArray(S, p, row + j);
+          FloatVector v = marked.abs();
+          VectorMask<Float> dropped =
+              marked.reinterpretAsInts().compare(VectorOperators.LT, 0).cast(S);
           FloatVector d = FloatVector.fromArray(S, dP, dRow + j).mul(scale).blend(0f, dropped);
           v.mul(d.sub(dot)).intoArray(dP, dRow + j);
           v.mul(scale).blend(0f, dropped).intoArray(p, row + j);
@@ -227,6 +228,23 @@ final class VectorAttention {
           v.mul(FloatVector.fromArray(S, dP, dRow + j).sub(dot)).intoArray(dP, dRow + j);
         }
       }
+    }
+  }
+
+  /** Turns the sign of the probabilities, none of which is negative, that dropout takes away. */
+  private static void markDropped(AttentionKernel a, int first, int n, float[] p, int po) {
+    int key0 = (int) a.dropoutKey();
+    int key1 = (int) (a.dropoutKey() >>> 32);
+    int threshold = a.dropoutThreshold();
+    IntVector place = IOTA.add(first);
+    for (int j = 0; j < n; j += L) {
+      IntVector h = VectorMath.hash24(place.add(j), key0, key1);
+      IntVector sign = h.sub(threshold).and(1 << 31); // h and the threshold have 24 bits
+      FloatVector.fromArray(S, p, po + j)
+          .reinterpretAsInts()
+          .lanewise(VectorOperators.XOR, sign)
+          .reinterpretAsFloats()
+          .intoArray(p, po + j);
     }
   }
 
@@ -241,25 +259,26 @@ final class VectorAttention {
       int ldy,
       float[] dots,
       int dto) {
-    float[] lanes = new float[LANES];
     for (int r = 0; r < rows; r++) {
-      dots[dto + r] = dot(n, x, xo + r * ldx, y, yo + r * ldy, lanes);
+      dots[dto + r] = dot(n, x, xo + r * ldx, y, yo + r * ldy, dots, dto + rows);
     }
   }
 
-  private static float dot(int n, float[] x, int xo, float[] y, int yo, float[] lanes) {
+  private static float dot(int n, float[] x, int xo, float[] y, int yo, float[] lanes, int lo) {
     int body = n & -LANES;
     for (int g = 0; g < LANES; g += L) {
       FloatVector sum = set(0f);
       for (int j = g; j < body; j += LANES) {
         sum = FloatVector.fromArray(S, x, xo + j).fma(FloatVector.fromArray(S, y, yo + j), sum);
       }
-      sum.intoArray(lanes, g); // rows are short here: a tree in registers was not always inlined
+      sum.intoArray(
+          lanes, lo + g); // rows are short here: a tree in registers was not always inlined
     }
     for (int j = body; j < n; j++) {
-      lanes[j - body] = Math.fma(x[xo + j], y[yo + j], lanes[j - body]);
+      int l = lo + j - body;
+      lanes[l] = Math.fma(x[xo + j], y[yo + j], lanes[l]);
     }
-    return ScalarMath.tree(lanes);
+    return ScalarMath.tree(lanes, lo);
   }
 
   static void scaleRows(

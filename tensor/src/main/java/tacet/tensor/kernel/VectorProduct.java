@@ -96,21 +96,23 @@ final class VectorProduct {
                   ldc);
             }
           } else {
-            ragged(
-                rows,
-                width,
-                kc,
-                a,
-                ao + i0 * lda + k0,
-                lda,
-                panels,
-                b,
-                init,
-                from,
-                initStride,
-                c,
-                to,
-                ldc);
+            for (int h = 0; h < width; h += L) {
+              VectorTiles.narrow(
+                  rows,
+                  Math.min(L, width - h),
+                  kc,
+                  a,
+                  ao + i0 * lda + k0,
+                  lda,
+                  panels,
+                  b + h,
+                  init,
+                  from + h,
+                  initStride,
+                  c,
+                  to + h,
+                  ldc);
+            }
           }
         }
       }
@@ -190,38 +192,6 @@ final class VectorProduct {
         start = c; // go on from what this block of k left
         from = to;
         fromStride = ldc;
-      }
-    }
-  }
-
-  /** A panel with fewer than 32 columns: through a small buffer, row block by row block. */
-  private static void ragged(
-      int rows,
-      int width,
-      int k,
-      float[] a,
-      int ao,
-      int lda,
-      float[] b,
-      int bo,
-      float[] init,
-      int io,
-      int initStride,
-      float[] c,
-      int co,
-      int ldc) {
-    float[] buffer = new float[6 * PANEL];
-    for (int i = 0; i < rows; i += 6) {
-      int count = Math.min(6, rows - i);
-      for (int r = 0; r < count; r++) {
-        System.arraycopy(init, io + (i + r) * initStride, buffer, r * PANEL, width);
-      }
-      for (int h = 0; h < PANEL && h < width; h += 2 * L) {
-        VectorTiles.tiles(
-            count, k, a, ao + i * lda, lda, b, bo + h, buffer, h, PANEL, buffer, h, PANEL);
-      }
-      for (int r = 0; r < count; r++) {
-        System.arraycopy(buffer, r * PANEL, c, co + (i + r) * ldc, width);
       }
     }
   }

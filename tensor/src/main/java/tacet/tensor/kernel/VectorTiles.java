@@ -5,6 +5,7 @@ import static tacet.tensor.kernel.VectorMath.L;
 import static tacet.tensor.kernel.VectorMath.S;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /**
  * The register tiles of the dense product: up to 6 rows of A with two vectors of a packed panel.
@@ -92,6 +93,110 @@ final class VectorTiles {
           co + i * ldc,
           ldc);
     }
+  }
+
+  /**
+   * C = init + A · B for any number of rows and one vector of columns, of which the first {@code
+   * width} are there: the end of a panel that is not full.
+   */
+  static void narrow(
+      int rows,
+      int width,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int bo,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc) {
+    int i = 0;
+    for (; i + 6 <= rows; i += 6) {
+      narrow6(
+          width,
+          k,
+          a,
+          ao + i * lda,
+          lda,
+          b,
+          bo,
+          init,
+          io + i * initStride,
+          initStride,
+          c,
+          co + i * ldc,
+          ldc);
+    }
+    for (; i < rows; i++) {
+      narrow1(width, k, a, ao + i * lda, b, bo, init, io + i * initStride, c, co + i * ldc);
+    }
+  }
+
+  private static void narrow6(
+      int width,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int bo,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc) {
+    VectorMask<Float> mask = S.indexInRange(0, width);
+    FloatVector x0 = FloatVector.fromArray(S, init, io, mask);
+    FloatVector x1 = FloatVector.fromArray(S, init, io + initStride, mask);
+    FloatVector x2 = FloatVector.fromArray(S, init, io + 2 * initStride, mask);
+    FloatVector x3 = FloatVector.fromArray(S, init, io + 3 * initStride, mask);
+    FloatVector x4 = FloatVector.fromArray(S, init, io + 4 * initStride, mask);
+    FloatVector x5 = FloatVector.fromArray(S, init, io + 5 * initStride, mask);
+    final int a1 = ao + lda;
+    final int a2 = ao + 2 * lda;
+    final int a3 = ao + 3 * lda;
+    final int a4 = ao + 4 * lda;
+    final int a5 = ao + 5 * lda;
+    for (int r = 0; r < k; r++) {
+      FloatVector p = FloatVector.fromArray(S, b, bo + r * PANEL);
+      x0 = FloatVector.broadcast(S, a[ao + r]).fma(p, x0);
+      x1 = FloatVector.broadcast(S, a[a1 + r]).fma(p, x1);
+      x2 = FloatVector.broadcast(S, a[a2 + r]).fma(p, x2);
+      x3 = FloatVector.broadcast(S, a[a3 + r]).fma(p, x3);
+      x4 = FloatVector.broadcast(S, a[a4 + r]).fma(p, x4);
+      x5 = FloatVector.broadcast(S, a[a5 + r]).fma(p, x5);
+    }
+    x0.intoArray(c, co, mask);
+    x1.intoArray(c, co + ldc, mask);
+    x2.intoArray(c, co + 2 * ldc, mask);
+    x3.intoArray(c, co + 3 * ldc, mask);
+    x4.intoArray(c, co + 4 * ldc, mask);
+    x5.intoArray(c, co + 5 * ldc, mask);
+  }
+
+  private static void narrow1(
+      int width,
+      int k,
+      float[] a,
+      int ao,
+      float[] b,
+      int bo,
+      float[] init,
+      int io,
+      float[] c,
+      int co) {
+    VectorMask<Float> mask = S.indexInRange(0, width);
+    FloatVector x = FloatVector.fromArray(S, init, io, mask);
+    for (int r = 0; r < k; r++) {
+      FloatVector p = FloatVector.fromArray(S, b, bo + r * PANEL);
+      x = FloatVector.broadcast(S, a[ao + r]).fma(p, x);
+    }
+    x.intoArray(c, co, mask);
   }
 
   private static void tile6(

@@ -14,7 +14,7 @@ import tacet.tensor.Workspace;
 /** Products with compact weights have the bits of the float products with the same values. */
 class CompactTest {
   private static final WeightFormat[] FORMATS = {
-    WeightFormat.BF16, WeightFormat.F16, WeightFormat.NF4
+    WeightFormat.BF16, WeightFormat.F16, WeightFormat.NF4, WeightFormat.NF4_NESTED
   };
   private static final int[] ROWS = {1, 2, 3, 8, 17, 127};
   private static final int[] OUTPUTS = {1, 3, 31, 32, 33, 64, 127, 160, 300};
@@ -34,6 +34,8 @@ class CompactTest {
         float[] f16 = CompactMatrix.of(WeightFormat.F16, w, n, k).expand();
         float[] nf4 = CompactMatrix.of(WeightFormat.NF4, w, n, k).expand();
         assertThat(nf4).isEqualTo(Nf4.quantize(w, n * k).expand());
+        float[] nested = CompactMatrix.of(WeightFormat.NF4_NESTED, w, n, k).expand();
+        assertThat(nested).isEqualTo(Nf4.quantize(w, n * k).nested().expand());
         for (int i = 0; i < w.length; i++) {
           assertThat(f16[i]).isEqualTo(Float.float16ToFloat(Float.floatToFloat16(w[i])));
           assertThat(Math.abs(bf16[i] - w[i])).isLessThanOrEqualTo(Math.abs(w[i]) / 256);
@@ -51,7 +53,7 @@ class CompactTest {
       int t = ROWS[pick.nextInt(ROWS.length)];
       int n = OUTPUTS[pick.nextInt(OUTPUTS.length)];
       int k = INPUTS[pick.nextInt(INPUTS.length)];
-      WeightFormat format = FORMATS[round % 3];
+      WeightFormat format = FORMATS[round % 4];
       String what = "round " + round + ": " + format + " " + t + "x" + k + " · " + k + "x" + n;
       CompactMatrix w = CompactMatrix.of(format, Samples.uniform(round, n * k, 0.1), n, k);
       float[] x = Samples.sparse(round + 1000, t * k, 0.2);
@@ -133,5 +135,7 @@ class CompactTest {
     assertThat(CompactMatrix.of(WeightFormat.BF16, w, 64, 128).bytes()).isEqualTo(2 * 64 * 128);
     assertThat(CompactMatrix.of(WeightFormat.NF4, w, 64, 128).bytes())
         .isEqualTo(64 * 128 / 2 + 4 * 64 * 128 / 64);
+    assertThat(CompactMatrix.of(WeightFormat.NF4_NESTED, w, 64, 128).bytes())
+        .isEqualTo(64 * 128 / 2 + 64 * 128 / 64 + 4);
   }
 }

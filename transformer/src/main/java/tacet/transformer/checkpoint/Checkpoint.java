@@ -45,9 +45,20 @@ public final class Checkpoint implements AutoCloseable {
   private final Json config;
   private final List<TensorFile> files;
   private final Map<String, TensorFile> fileOf;
+  private final boolean hollow;
 
   private Checkpoint(
       String name, Json config, List<TensorFile> files, Map<String, TensorFile> fileOf) {
+    this(name, config, files, fileOf, false);
+  }
+
+  private Checkpoint(
+      String name,
+      Json config,
+      List<TensorFile> files,
+      Map<String, TensorFile> fileOf,
+      boolean hollow) {
+    this.hollow = hollow;
     this.name = name;
     this.config = config;
     this.files = List.copyOf(files);
@@ -92,6 +103,24 @@ public final class Checkpoint implements AutoCloseable {
    */
   public static Checkpoint of(String name, Json config, Map<String, Tensor> tensors) {
     return of(name, config, new HeapTensors(name, tensors));
+  }
+
+  /** Whether a directory has a file of weights. */
+  public static boolean hasWeights(Path directory) {
+    return CONTAINERS.stream().anyMatch(c -> Files.exists(directory.resolve(c)));
+  }
+
+  /**
+   * A checkpoint that is no more than a configuration: models that are opened from it have hollow
+   * parameters ({@link tacet.autograd.Parameter#hollow}), which can be counted. All weights count as
+   * there but those of heads.
+   *
+   * @param directory with a config.json
+   */
+  public static Checkpoint shapes(Path directory) throws IOException {
+    Json config = Json.read(directory.resolve(CONFIG));
+    config.members(); // an object, or an error
+    return new Checkpoint(directory.toString(), config, List.of(), Map.of(), true);
   }
 
   private static Checkpoint of(String name, Json config, TensorFile file) {
@@ -156,6 +185,11 @@ public final class Checkpoint implements AutoCloseable {
   /** The configuration, {@code config.json}. */
   public Json config() {
     return config;
+  }
+
+  /** Whether it has a configuration only; see {@link #shapes}. */
+  public boolean isHollow() {
+    return hollow;
   }
 
   /** Names of all tensors. Unmodifiable. */

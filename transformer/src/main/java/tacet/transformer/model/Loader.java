@@ -31,6 +31,9 @@ record Loader(Weights weights) {
 
   /** A parameter of the given extents. */
   Parameter parameter(String name, int... dims) throws IOException {
+    if (weights.checkpoint().isHollow()) {
+      return Parameter.hollow(shape(name, dims));
+    }
     return Parameter.frozen(weights.tensor(name, shape(name, dims)));
   }
 
@@ -92,7 +95,13 @@ record Loader(Weights weights) {
    */
   Linear head(String name, int in, int out, boolean bias, double range, long seed)
       throws IOException {
+    if (weights.checkpoint().isHollow() && name.startsWith("pooler.")) {
+      return linear(name, in, out, bias); // part of the pre-trained model
+    }
     Tensor weight = tensorOrNull(name + ".weight", out, in);
+    if (weights.checkpoint().isHollow()) {
+      return linear(name, in, out, bias);
+    }
     Tensor b = bias ? tensorOrNull(name + ".bias", out) : null;
     if (weight == null) {
       weight = RandomStream.of(seed, "new " + name, 0).normal(Shape.of(out, in), range);

@@ -414,7 +414,9 @@ public final class Vit {
     Weights w = checkpoint.weights();
     w.ignore("vit.pooler.", "pooler.", "decoder.", "vit.embeddings.mask_token");
     ImageModel model =
-        checkpoint.contains("classifier.weight") ? classifier(c, w, c.labels, 0) : model(c, w);
+        checkpoint.contains("classifier.weight") || checkpoint.isHollow()
+            ? classifier(c, w, c.labels, 0)
+            : model(c, w);
     w.finish();
     return model;
   }
