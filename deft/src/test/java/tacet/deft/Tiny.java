@@ -22,18 +22,19 @@ final class Tiny {
   private Tiny() {}
 
   static TextModel model(String activation) throws IOException {
-    return model(activation, 2);
+    return model(activation, 0.1);
   }
 
-  static TextModel model(String activation, int layers) throws IOException {
+  static TextModel model(String activation, double dropout) throws IOException {
     Json config =
         Json.parse(
             """
-            {"model_type": "bert", "vocab_size": %d, "hidden_size": 16, "num_hidden_layers": %d,
+            {"model_type": "bert", "vocab_size": %d, "hidden_size": 16, "num_hidden_layers": 2,
              "num_attention_heads": 2, "intermediate_size": 40, "hidden_act": "%s",
-             "max_position_embeddings": 32, "initializer_range": 0.2}
+             "max_position_embeddings": 32, "initializer_range": 0.2,
+             "hidden_dropout_prob": %s, "attention_probs_dropout_prob": %s}
             """
-                .formatted(VOCABULARY, layers, activation),
+                .formatted(VOCABULARY, activation, dropout, dropout),
             "config");
     Map<String, Tensor> weights = Bert.initialWeights(Bert.Config.of(config), 3);
     TextModel frozen = TextModels.classifier(Checkpoint.of("tiny", config, weights), 2, 1).model();

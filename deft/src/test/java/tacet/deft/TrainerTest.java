@@ -138,26 +138,7 @@ class TrainerTest {
     Notes three = new Notes();
     Rate rate = new Rate(Rate.Shape.COSINE, 1e-3, 0.1);
     for (int parts : new int[] {1, 3}) {
-      TextModel model =
-          Surgery.replace(
-              Tiny.model("relu"),
-              (path, part) ->
-                  part instanceof tacet.transformer.model.Bert.Classifier c
-                      ? new tacet.transformer.model.Bert.Classifier(c.bert(), c.classifier(), 0)
-                      : part instanceof tacet.transformer.model.Bert.Output o
-                          ? new tacet.transformer.model.Bert.Output(o.dense(), o.LayerNorm(), 0)
-                          : part instanceof tacet.transformer.model.Bert.SelfAttention a
-                              ? new tacet.transformer.model.Bert.SelfAttention(
-                                  a.query(), a.key(), a.value(), a.heads(), 0)
-                              : part instanceof tacet.transformer.model.Bert.Embeddings e
-                                  ? new tacet.transformer.model.Bert.Embeddings(
-                                      e.word_embeddings(),
-                                      e.position_embeddings(),
-                                      e.token_type_embeddings(),
-                                      e.LayerNorm(),
-                                      0,
-                                      e.positions())
-                                  : part);
+      TextModel model = Tiny.model("relu", 0.0);
       try (Engine engine = Engine.ofThreads(1)) {
         Trainer.Settings settings =
             settings(Length.steps(20), parts, rate, 0, Ramp.NONE, new Pace(10, 0, 0));
