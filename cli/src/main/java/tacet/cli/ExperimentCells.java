@@ -118,7 +118,14 @@ final class ExperimentCells {
       case "evaluate" -> {}
       case "prune" -> command.addAll(List.of("--sparsity", SPARSITIES));
       case "energy" ->
-          command.addAll(List.of("--scope", "LEAF_HF", "--samples", plan.text("samples", "256")));
+          command.addAll(
+              List.of(
+                  "--scope",
+                  "LEAF_HF",
+                  "--samples",
+                  plan.text("samples", "256"),
+                  "--pad-to", // as the paper pads: to the longest that is allowed
+                  cell.options().getOrDefault("max-length", "128")));
       default ->
           throw new UserException(
               "after: \"" + what + "\" is not known; evaluate, prune and energy are");

@@ -10,11 +10,13 @@ final class ExperimentPresets {
   /** What most plans share. */
   private static final String COMMON =
       """
-      "model": "minilm", "methods": ["lora"], "seeds": [1, 2, 3], "train-samples": 4000,
+      "model": "minilm", "seeds": [1, 2, 3], "train-samples": 4000,
       "epochs": 3, "batch": 32, "lr": 2e-3, "evaluate-every": 0, "when.lora.targets": "%s"
       """
           .formatted(ALL)
           .strip();
+
+  private static final String LORA = "\"methods\": [\"lora\"], " + COMMON;
 
   private static final String PEFT_AND_DEFT =
       """
@@ -38,13 +40,13 @@ final class ExperimentPresets {
           {"title": "ReLU models on GLUE (table 6)", %s,
            "tasks": ["SST-2", "CoLA", "MRPC", "RTE", "STS-B", "QNLI"], "activation": "relu", %s}
           """
-              .formatted(COMMON, PEFT_AND_DEFT.formatted("tanh", "1")),
+              .formatted(LORA, PEFT_AND_DEFT.formatted("tanh", "1")),
           "squad",
           """
           {"title": "Reading comprehension (table 3)", %s, "tasks": ["reading"],
            "when.reading.max-length": 160, %s}
           """
-              .formatted(COMMON, PEFT_AND_DEFT.formatted("tanh", "1")),
+              .formatted(LORA, PEFT_AND_DEFT.formatted("tanh", "1")),
           "ada",
           """
           {"title": "Adaptive layers (table 4, figure 3)", %s, "tasks": ["reading"],
@@ -55,7 +57,7 @@ final class ExperimentPresets {
              "ADA-DEFT": {"surrogate": "tanh", "lambda": 1, "lambda-ramp": "0.3,0.6",
                           "adaptive": "true"}}}
           """
-              .formatted(COMMON),
+              .formatted(LORA),
           "surrogates",
           """
           {"title": "Surrogates of the density (table 7)", %s, "tasks": ["SST-2"],
@@ -67,7 +69,7 @@ final class ExperimentPresets {
              "sigmoid": {"surrogate": "sigmoid", "lambda": 1, "lambda-ramp": "0.3,0.6"},
              "l1": {"surrogate": "l1", "lambda": 1, "lambda-ramp": "0.3,0.6"}}}
           """
-              .formatted(COMMON),
+              .formatted(LORA),
           "ablation",
           """
           {"title": "Weight and constants of the density loss (figures 5 and 6)", %s,
@@ -75,26 +77,26 @@ final class ExperimentPresets {
            "axes": {"lambda": [0.01, 0.1, 1, 3], "beta": [5, 20, 80]},
            "variants": {"DEFT": {"surrogate": "tanh", "lambda-ramp": "0.3,0.6"}}}
           """
-              .formatted(COMMON),
+              .formatted(LORA),
           "wanda",
           """
           {"title": "Pruning the first matrix of every MLP (figure 4)", %s, "tasks": ["SST-2"],
            "activation": "relu", "after": ["prune"], %s}
           """
-              .formatted(COMMON, PEFT_AND_DEFT.formatted("tanh", "1")),
+              .formatted(LORA, PEFT_AND_DEFT.formatted("tanh", "1")),
           "energy",
           """
           {"title": "Energy ratios, simulated (table 2)", %s,
            "tasks": ["SST-2", "MRPC", "RTE"], "activation": "relu", "after": ["energy"], %s}
           """
-              .formatted(COMMON, PEFT_AND_DEFT.formatted("tanh", "1")),
+              .formatted(LORA, PEFT_AND_DEFT.formatted("tanh", "1")),
           "decoders",
           """
           {"title": "Decoders and image models (table 9)", %s, "tasks": ["SST-2"],
            "when.lora.targets": "all-linear", %s}
           """
               .formatted(
-                  COMMON.replace(", \"when.lora.targets\": \"" + ALL + "\"", ""),
+                  LORA.replace(", \"when.lora.targets\": \"" + ALL + "\"", ""),
                   PEFT_AND_DEFT.formatted("l0", "1")));
 
   private ExperimentPresets() {}

@@ -248,14 +248,26 @@ final class ModelSource implements AutoCloseable {
     return Vit.Config.of(checkpoint.config()).imageHeight();
   }
 
-  /** The image model with a head for so many classes, new where the file has none. */
+  /** The image model with a head for so many classes, new where the file has none or another. */
   ImageModel imageClassifier(int labels, long seed) throws IOException {
-    Weights w = checkpoint.weights();
+    boolean other = hasClassifier() && checkpoint.read("classifier.bias").size() != labels;
+    Weights w = (other ? withoutHead() : checkpoint).weights();
     w.ignore("vit.pooler.", "pooler.", "decoder.", "vit.embeddings.mask_token");
     ImageModel model = Vit.classifier(Vit.Config.of(checkpoint.config()), w, labels, seed);
     w.finish();
     warmUp.close();
     return model;
+  }
+
+  /** The checkpoint without a head that tells other classes apart. */
+  private Checkpoint withoutHead() throws IOException {
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    for (String tensor : checkpoint.names()) {
+      if (!tensor.startsWith("classifier.")) {
+        tensors.put(tensor, checkpoint.read(tensor));
+      }
+    }
+    return Checkpoint.of(name, checkpoint.config(), tensors);
   }
 
   /** The model with a head that points into texts, new where the file has none. */
