@@ -4,6 +4,7 @@ module tacet.transformer {
 
   exports tacet.transformer;
   exports tacet.transformer.checkpoint;
+  exports tacet.transformer.generation;
   exports tacet.transformer.image;
   exports tacet.transformer.model;
   exports tacet.transformer.text;

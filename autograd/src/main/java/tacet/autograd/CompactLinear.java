@@ -48,8 +48,10 @@ final class CompactLinear {
         .done();
   }
 
+  /** One or two rows are multiplied while the codes are read, which takes less than skipping does. */
   private static boolean skips(Engine engine, int t, long active, CompactMatrix w) {
     return engine.skipsZeros()
+        && t > CompactMatMul.FEW
         && active >= 0
         && active <= engine.breakEven().density(t, w.k(), w.n()) * t * w.k();
   }

@@ -5,6 +5,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import tacet.tensor.Engine;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
 import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.MatMul;
 import tacet.tensor.kernel.PackedMatrix;
@@ -498,9 +499,9 @@ public final class Ops {
     int[] dims = Arrays.copyOf(shape.toArray(), shape.rank() + 1);
     dims[shape.rank()] = d;
     Tensor y = pass.take(Shape.of(dims));
-    float[] rows = table.value().data();
+    TensorSource rows = table.source();
     for (int t = 0; t < shape.size(); t++) {
-      System.arraycopy(rows, ids[t] * d, y.data(), t * d, d);
+      rows.read(ids[t] * d, y.data(), t * d, d);
     }
     return pass.record(y)
         .from(

@@ -4,25 +4,29 @@ import java.util.function.Supplier;
 import tacet.tensor.Engine;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
 import tacet.tensor.Workers;
 import tacet.tensor.kernel.CompactMatrix;
 import tacet.tensor.kernel.Kernels;
 import tacet.tensor.kernel.PackedMatrix;
 import tacet.tensor.kernel.RightSide;
 import tacet.tensor.kernel.ScalarKernels;
+import tacet.tensor.kernel.StreamedPacking;
 import tacet.tensor.kernel.WideMatrix;
 
 /**
  * A weight of a model: a tensor, whether it is trained, its gradient, and packed copies for matrix
  * products, made when first needed and again after each change.
  *
- * <p>A frozen weight of a linear layer may be kept in fewer bits, see {@link #compact(CompactMatrix)}.
+ * <p>A weight may stay in its file, see {@link #stored}: products then use packed copies made
+ * straight from there and lookups read single rows, so that no weight is in memory twice. A frozen
+ * weight of a linear layer may be kept in fewer bits, see {@link #compact(CompactMatrix)}.
  *
  * <p>Frozen parameters are safe to use from any number of threads. A trainable one belongs to one
  * training loop; {@link #changed()} must follow every write to its value.
  */
 public final class Parameter {
-  private final Tensor value; // null if compact
+  private final Numbers numbers; // null if compact
   private final CompactMatrix compact; // or null
   private final Shape shape;
   private final boolean trainable;
@@ -30,16 +34,16 @@ public final class Parameter {
   private Tensor gradient;
   private boolean hasGradient;
 
-  private Parameter(Tensor value, boolean trainable, Packs packs) {
-    this.value = value;
+  private Parameter(Numbers numbers, boolean trainable, Packs packs) {
+    this.numbers = numbers;
     this.compact = null;
-    this.shape = value.shape();
+    this.shape = numbers.source.shape();
     this.trainable = trainable;
     this.packs = packs;
   }
 
   private Parameter(CompactMatrix compact) {
-    this.value = null;
+    this.numbers = null;
     this.compact = compact;
     this.shape = Shape.of(compact.n(), compact.k());
     this.trainable = false;
@@ -47,7 +51,7 @@ public final class Parameter {
   }
 
   private Parameter(Shape shape, boolean trainable) {
-    this.value = null;
+    this.numbers = null;
     this.compact = null;
     this.shape = shape;
     this.trainable = trainable;
@@ -64,7 +68,7 @@ public final class Parameter {
 
   /** Whether only the shape is known. */
   public boolean isHollow() {
-    return value == null && compact == null;
+    return numbers == null && compact == null;
   }
 
   /** A frozen weight [n, k] of a linear layer, in fewer bits than floats. */
@@ -74,12 +78,25 @@ public final class Parameter {
 
   /** A parameter that is not trained. */
   public static Parameter frozen(Tensor value) {
-    return new Parameter(value, false, new Packs(value));
+    return of(value, false);
   }
 
   /** A parameter that is trained. */
   public static Parameter trainable(Tensor value) {
-    return new Parameter(value, true, new Packs(value));
+    return of(value, true);
+  }
+
+  /**
+   * A parameter that is not trained and whose numbers stay where they are, in a file for example,
+   * until {@link #value()} is asked for.
+   */
+  public static Parameter stored(TensorSource source) {
+    return of(source, false);
+  }
+
+  private static Parameter of(TensorSource source, boolean trainable) {
+    Numbers numbers = new Numbers(source);
+    return new Parameter(numbers, trainable, new Packs(numbers));
   }
 
   /**
@@ -97,18 +114,32 @@ public final class Parameter {
     if (train == trainable) {
       return this;
     }
-    return isHollow() ? new Parameter(shape, train) : new Parameter(value, train, packs);
+    return isHollow() ? new Parameter(shape, train) : new Parameter(numbers, train, packs);
   }
 
   /**
-   * The numbers; call {@link #changed()} after writing to them. A compact weight is expanded into a
-   * new tensor by each call: for saving and merging, not for computing.
+   * The numbers; call {@link #changed()} after writing to them. What stays in a file is read by the
+   * first call and then kept. A compact weight is expanded into a new tensor by each call: for saving
+   * and merging, not for computing.
    */
   public Tensor value() {
+    requireValues();
+    return compact == null ? numbers.tensor() : new Tensor(shape, compact.expand());
+  }
+
+  /**
+   * The numbers where they are, in a file or in memory, to be read piece by piece. A compact weight is
+   * expanded into a new tensor by each call.
+   */
+  public TensorSource source() {
+    requireValues();
+    return compact == null ? numbers.current() : value();
+  }
+
+  private void requireValues() {
     if (isHollow()) {
       throw new IllegalStateException("a parameter " + shape + " has a shape and no values");
     }
-    return compact == null ? value : new Tensor(shape, compact.expand());
   }
 
   /** Shape of the value. */
@@ -196,6 +227,41 @@ public final class Parameter {
     return gradient;
   }
 
+  /** Where the numbers are: where they came from, and a tensor once somebody has asked for it. */
+  private static final class Numbers {
+    final TensorSource source;
+    private volatile Tensor tensor;
+
+    Numbers(TensorSource source) {
+      this.source = source;
+      this.tensor = source instanceof Tensor t ? t : null;
+    }
+
+    /** The tensor if there is one, for it may have been written to; else the source. */
+    TensorSource current() {
+      Tensor t = tensor;
+      return t == null ? source : t;
+    }
+
+    /** The values in one array: those of the tensor, or read for this once. */
+    float[] array() {
+      Tensor t = tensor;
+      return t == null ? source.toArray() : t.data();
+    }
+
+    Tensor tensor() {
+      Tensor t = tensor;
+      return t == null ? read() : t;
+    }
+
+    private synchronized Tensor read() {
+      if (tensor == null) {
+        tensor = new Tensor(source.shape(), source.toArray());
+      }
+      return tensor;
+    }
+  }
+
   /** The layouts of a weight [rows, columns] and of its transpose, made when first asked for. */
   private static final class Packs {
     final Side plain;
@@ -203,38 +269,40 @@ public final class Parameter {
     final Layout<PackedMatrix> lanes;
     final Layout<PackedMatrix> transposedLanes;
 
-    Packs(Tensor w) {
-      int rows = w.shape().rank() == 0 ? 1 : w.shape().dim(0);
-      int columns = w.size() / Math.max(1, rows); // dimensions past the second count as one
-      float[] b = w.data();
+    Packs(Numbers w) {
+      Shape shape = w.source.shape();
+      int rows = shape.rank() == 0 ? 1 : shape.dim(0);
+      int columns = shape.size() / Math.max(1, rows); // dimensions past the second count as one
       plain =
           new Side(
               rows,
               columns,
               new Layout<>(
                   () -> PackedMatrix.empty(rows, columns),
-                  (to, workers, kernels) -> to.pack(workers, b)),
+                  (to, workers, kernels) -> StreamedPacking.pack(workers, w.current(), to)),
               new Layout<>(
                   () -> WideMatrix.empty(rows, columns),
-                  (to, workers, kernels) -> to.lay(workers, b)));
+                  (to, workers, kernels) -> StreamedPacking.lay(workers, w.current(), to)));
       transposed =
           new Side(
               columns,
               rows,
               new Layout<>(
                   () -> PackedMatrix.empty(columns, rows),
-                  (to, workers, kernels) -> to.packTransposed(workers, kernels, b)),
+                  (to, workers, kernels) ->
+                      StreamedPacking.packTransposed(workers, kernels, w.current(), to)),
               new Layout<>(
                   () -> WideMatrix.empty(columns, rows),
-                  (to, workers, kernels) -> to.layTransposed(workers, kernels, b)));
+                  (to, workers, kernels) ->
+                      StreamedPacking.layTransposed(workers, kernels, w.current(), to)));
       lanes =
           new Layout<>(
               () -> PackedMatrix.empty(rows, columns),
-              (to, workers, kernels) -> to.packByLanes(workers, b));
+              (to, workers, kernels) -> to.packByLanes(workers, w.array()));
       transposedLanes =
           new Layout<>(
               () -> PackedMatrix.empty(columns, rows),
-              (to, workers, kernels) -> to.packTransposedByLanes(workers, kernels, b));
+              (to, workers, kernels) -> to.packTransposedByLanes(workers, kernels, w.array()));
     }
 
     void clear() {

@@ -212,6 +212,17 @@ public final class Pass implements AutoCloseable {
   }
 
   /**
+   * The same values as [batch, .., D]: examples put together or taken apart; no gradient flows.
+   *
+   * @param x [B, S, D]
+   * @param batch divides B · S
+   */
+  public Var view(Var x, int batch) {
+    Shape s = x.shape();
+    return constant(new Tensor(Shape.of(batch, s.rows() / batch, s.last()), x.value().data()));
+  }
+
+  /**
    * The value without its zeros, for products that skip them: compressed when first asked for, and
    * kept for the gradients.
    *

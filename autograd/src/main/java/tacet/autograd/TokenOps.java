@@ -49,7 +49,7 @@ public final class TokenOps {
 
   /** The same vectors before the tokens of every example: all columns; see the other method. */
   public static Var prepend(Pass pass, Parameter table, Var x) {
-    return prepend(pass, table, 0, x);
+    return prepend(pass, table, table.shape().rows(), 0, x);
   }
 
   /**
@@ -57,19 +57,26 @@ public final class TokenOps {
    * … from + D), x[b]); dTable = Σ_b dY[b, 0 … M) there and 0 in the other columns, dX is the rest of
    * dY.
    *
-   * @param table [.., W], M rows of any number of dimensions
+   * @param table [.., W], rows of any number of dimensions
+   * @param m M, how many of the rows; the gradient of the others is 0
    * @param from first of the columns
    * @param x [B, S, D]
    * @return [B, M + S, D]
    */
-  public static Var prepend(Pass pass, Parameter table, int from, Var x) {
+  public static Var prepend(Pass pass, Parameter table, int m, int from, Var x) {
     int b = x.shape().dim(0);
     int d = x.shape().dim(2);
     int w = table.shape().last();
-    int m = table.shape().rows();
-    if (from < 0 || from + d > w) {
+    if (m > table.shape().rows() || from < 0 || from + d > w) {
       throw new IllegalArgumentException(
-          "prepend: columns from " + from + " of " + table.shape() + " meet tokens of width " + d);
+          "prepend: "
+              + m
+              + " rows and columns from "
+              + from
+              + " of "
+              + table.shape()
+              + " meet tokens of width "
+              + d);
     }
     int n = x.shape().dim(1) * d; // values of an example in x
     int all = m * d + n;
@@ -115,9 +122,9 @@ public final class TokenOps {
   public static Var addToEach(Pass pass, Var x, Parameter table) {
     int b = x.shape().dim(0);
     int n = x.shape().dim(1) * x.shape().dim(2);
-    if (table.value().size() != n) {
+    if (table.shape().size() != n) {
       throw new IllegalArgumentException(
-          "addToEach: a table of shape " + table.value().shape() + " meets " + x.shape());
+          "addToEach: a table of shape " + table.shape() + " meets " + x.shape());
     }
     Tensor y = pass.take(x.shape());
     for (int i = 0; i < b; i++) {

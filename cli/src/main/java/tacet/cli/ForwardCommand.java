@@ -175,7 +175,12 @@ final class ForwardCommand implements Callable<Integer> {
     if (adapter != null) {
       AdapterFile.Loaded<P> loaded = AdapterFile.load(adapter, base);
       Map<String, Parameter> named = AdapterFile.parameters(loaded.model(), loaded.method());
-      Batch seen = loaded.model() instanceof TextModel t ? t.seen(tokens) : tokens;
+      Batch seen =
+          switch (loaded.model()) {
+            case TextModel m -> m.seen(tokens);
+            case Seq2SeqModel m -> m.seen(tokens);
+            default -> tokens;
+          };
       return new Run<>(loaded.model(), forward, head, named, seen, target);
     }
     P m = Surgery.replaceParameters(base, (path, p) -> p.withTrainable(gradients));

@@ -34,6 +34,7 @@ import picocli.CommandLine.Spec;
       EvaluateCommand.class,
       PruneCommand.class,
       ForwardCommand.class,
+      GenerateCommand.class,
       MergeCommand.class,
       TokenizeCommand.class,
       BenchCommand.class,

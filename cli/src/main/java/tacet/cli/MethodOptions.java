@@ -198,7 +198,7 @@ final class MethodOptions {
 
   /** What was chosen, for metrics.json. */
   void describe(PeftMethod chosen, Map<String, Object> c) {
-    c.put("method", method.name());
+    c.put("method", chosen == null ? method.name() : chosen.name());
     switch (chosen) {
       case null -> {}
       case Lora lora -> {
@@ -212,7 +212,7 @@ final class MethodOptions {
         c.put("alpha_pattern", lora.alphaPattern());
       }
       case Bottleneck b -> {
-        c.put("placement", placement.name());
+        c.put("placement", b.afterAttention() ? "houlsby" : "pfeiffer");
         c.put("reduction", b.reduction());
         c.put("non_linearity", b.activation().toString());
       }

@@ -13,6 +13,7 @@ import tacet.autograd.Parameter;
 import tacet.deft.Dataset;
 import tacet.deft.task.Example;
 import tacet.tensor.Tensor;
+import tacet.transformer.GenerativeModel;
 import tacet.transformer.ImageModel;
 import tacet.transformer.Part;
 import tacet.transformer.Seq2SeqModel;
@@ -22,6 +23,7 @@ import tacet.transformer.WarmUp;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.OnnxWeights;
+import tacet.transformer.checkpoint.SafeTensorsWriter;
 import tacet.transformer.checkpoint.Weights;
 import tacet.transformer.image.ImagePreprocessor;
 import tacet.transformer.image.RgbImage;
@@ -48,6 +50,8 @@ final class ModelSource implements AutoCloseable {
        "pad_token_id": 0}
       """;
 
+  private static final String PREPROCESSOR = "preprocessor_config.json";
+
   private static final List<String> TOKENIZER_FILES =
       List.of(
           "tokenizer.json",
@@ -56,7 +60,7 @@ final class ModelSource implements AutoCloseable {
           "merges.txt",
           "tokenizer_config.json",
           "special_tokens_map.json",
-          "preprocessor_config.json");
+          PREPROCESSOR);
 
   private final String name;
   private final Checkpoint checkpoint;
@@ -225,22 +229,67 @@ final class ModelSource implements AutoCloseable {
     return model;
   }
 
+  /** The model that writes tokens. */
+  GenerativeModel generative() throws IOException {
+    if (isSeq2Seq()) {
+      GenerativeModel model = T5.open(checkpoint);
+      warmUp.close();
+      return model;
+    }
+    if (!(TextModels.languageModel(checkpoint) instanceof GenerativeModel model)) {
+      throw checkpoint.config().error("the model writes no text");
+    }
+    warmUp.close();
+    return model;
+  }
+
+  /** What says how to generate, the first thing that does counts. */
+  List<Json> generationConfigs() throws IOException {
+    Path file = Path.of(name).resolve("generation_config.json");
+    return Files.exists(file) ? List.of(Json.read(file), config()) : List.of(config());
+  }
+
   /** Images as {@link #imagePreprocessor} makes them. */
   Tensor pixels(List<Path> files) throws IOException {
+    return pixels(checkpoint, Path.of(name), files);
+  }
+
+  static Tensor pixels(Checkpoint checkpoint, Path dir, List<Path> files) throws IOException {
+    Vit.open(checkpoint); // a size that the weights do not have is refused before it takes memory
+    ImagePreprocessor preprocessor = imagePreprocessor(checkpoint, dir);
     List<RgbImage> images = new ArrayList<>();
-    for (Path file : files) {
-      images.add(ImageFile.read(file));
+    for (Path image : files) {
+      images.add(ImageFile.read(image));
     }
-    return imagePreprocessor().pixels(images);
+    try {
+      return preprocessor.pixels(images);
+    } catch (IllegalArgumentException e) { // an image that is not to be resized
+      Path file = dir.resolve(PREPROCESSOR);
+      throw (Files.exists(file) ? Json.read(file) : checkpoint.config()).error(e.getMessage());
+    }
   }
 
   /** What the model's preprocessor_config.json says, or what most ViTs want. */
   ImagePreprocessor imagePreprocessor() throws IOException {
-    Path config = Path.of(name).resolve("preprocessor_config.json");
+    return imagePreprocessor(checkpoint, Path.of(name));
+  }
+
+  private static ImagePreprocessor imagePreprocessor(Checkpoint checkpoint, Path dir)
+      throws IOException {
     Vit.Config vit = Vit.Config.of(checkpoint.config());
-    return Files.exists(config)
-        ? ImagePreprocessor.of(Json.read(config))
-        : ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
+    Path file = dir.resolve(PREPROCESSOR);
+    if (!Files.exists(file)) {
+      return ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
+    }
+    Json config = Json.read(file);
+    ImagePreprocessor preprocessor = ImagePreprocessor.of(config);
+    if (preprocessor.height() != vit.imageHeight() || preprocessor.width() != vit.imageWidth()) {
+      throw config.error(
+          String.format(
+              "images become %d x %d pixels, the model of config.json takes %d x %d",
+              preprocessor.height(), preprocessor.width(), vit.imageHeight(), vit.imageWidth()));
+    }
+    return preprocessor;
   }
 
   /** Height of the images that the model sees, in pixels. */
@@ -312,6 +361,9 @@ final class ModelSource implements AutoCloseable {
     if (isImageModel()) {
       return imageModel();
     }
+    if (isSeq2Seq()) {
+      return seq2seq();
+    }
     return head() == TextModels.Head.NONE ? classifier(labels(), 0).model() : model();
   }
 
@@ -369,8 +421,8 @@ final class ModelSource implements AutoCloseable {
   }
 
   private void write(Path dir, Map<String, Object> config, Part model) throws IOException {
-    Map<String, Tensor> tensors = new LinkedHashMap<>();
-    Surgery.parameters(model).forEach((path, p) -> tensors.put(path, p.value()));
+    SafeTensorsWriter tensors = new SafeTensorsWriter();
+    Surgery.parameters(model).forEach((path, p) -> tensors.add(path, p.source()));
     Checkpoint.write(dir, Json.of(config), tensors);
     if (!name.equals(MINILM)) {
       copyTokenizer(Path.of(name), dir);

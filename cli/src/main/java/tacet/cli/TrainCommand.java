@@ -62,6 +62,12 @@ final class TrainCommand implements Callable<Integer> {
   private Path out;
 
   @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "Start from this adapter; what is trained is then what it is.")
+  private Path adapter;
+
+  @Option(
       names = "--dry-run",
       description = {
         "Print how many parameters would be trained, and do nothing. The model's config.json is enough."
@@ -93,9 +99,9 @@ final class TrainCommand implements Callable<Integer> {
   private <M extends Part> int train(
       Engine engine, ModelSource source, Work<M> work, Trainer.Settings settings)
       throws IOException {
-    PeftMethod method = methodOptions.choose(source, work.model(), work.modulesToSave());
-    M tuned = MethodOptions.apply(method, work.model(), seed);
-    M trained = adaptive ? Ada.install(tuned, seed) : tuned;
+    AdapterFile.Loaded<M> first = start(source, work);
+    PeftMethod method = first.method();
+    M trained = adaptive ? Ada.install(first.model(), seed) : first.model();
     Trainer<M> run = new Trainer<>(engine, trained, work.problem(), settings);
     Files.createDirectories(out);
     Path checkpoint = out.resolve(Trainer.LAST);
@@ -130,7 +136,8 @@ final class TrainCommand implements Callable<Integer> {
             run,
             result,
             (System.nanoTime() - start) * 1e-9,
-            configuration(source, method));
+            configuration(source, method),
+            method);
     if (method != null) {
       Path adapter = out.resolve("adapter");
       AdapterFile.save(adapter, trained, method, work.taskType(), source.name());
@@ -141,6 +148,16 @@ final class TrainCommand implements Callable<Integer> {
     metrics.write(out.resolve("metrics.json"));
     Summary.print(common, metrics);
     return 0;
+  }
+
+  /** The model with what is trained; without a method where that is all of it. */
+  private <M extends Part> AdapterFile.Loaded<M> start(ModelSource source, Work<M> work)
+      throws IOException {
+    if (adapter != null) {
+      return AdapterFile.load(adapter, work.model());
+    }
+    PeftMethod method = methodOptions.choose(source, work.model(), work.modulesToSave());
+    return new AdapterFile.Loaded<>(MethodOptions.apply(method, work.model(), seed), method);
   }
 
   /** What would be trained, from the shapes alone where there are no weights. */
@@ -191,7 +208,8 @@ final class TrainCommand implements Callable<Integer> {
       Trainer<M> run,
       Evaluator.Result result,
       double seconds,
-      Json configuration) {
+      Json configuration,
+      PeftMethod method) {
     Map<String, Parameter> trainable = run.trainable();
     long all = Surgery.count(Surgery.parameters(trained));
     Map<String, Double> times = new LinkedHashMap<>();
@@ -199,7 +217,7 @@ final class TrainCommand implements Callable<Integer> {
     times.put("evaluate", result.seconds());
     return new RunMetrics(
         work.problem().name(),
-        methodOptions.name(),
+        method == null ? methodOptions.name() : method.name(),
         result.score(),
         result.metrics(),
         result.density(),

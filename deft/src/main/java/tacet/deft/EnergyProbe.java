@@ -122,10 +122,10 @@ public final class EnergyProbe {
           } else if (path.endsWith("position_embeddings")) {
             ids = positions.of(batch, remembered);
           }
-          int d = e.weight().value().shape().last();
+          int d = e.weight().shape().last();
           float[] rows = new float[ids.length * d];
           for (int i = 0; i < ids.length; i++) {
-            System.arraycopy(e.weight().value().data(), ids[i] * d, rows, i * d, d);
+            e.weight().source().read(ids[i] * d, rows, i * d, d);
           }
           float[] inputs = new float[ids.length]; // an id of 0 is a zero, as in the original
           for (int i = 0; i < ids.length; i++) {
@@ -199,7 +199,7 @@ public final class EnergyProbe {
   /** Counts of a parameter, made once. */
   private Count weight(String name, Parameter p) {
     return weights.computeIfAbsent(
-        name, n -> Count.of(p.value().data(), 0, p.value().size(), THRESHOLD));
+        name, n -> Count.of(p.source().toArray(), 0, p.shape().size(), THRESHOLD));
   }
 
   private static Count count(Batch batch, float[] values, int width) {

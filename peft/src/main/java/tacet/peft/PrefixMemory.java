@@ -34,12 +34,12 @@ record PrefixMemory(Memory base, Parameter table, int keyColumn, int valueColumn
 
   @Override
   public Var keys(Pass pass, Var keys) {
-    return TokenOps.prepend(pass, table, keyColumn, keys);
+    return TokenOps.prepend(pass, table, length(), keyColumn, keys);
   }
 
   @Override
   public Var values(Pass pass, Var values) {
-    return TokenOps.prepend(pass, table, valueColumn, values);
+    return TokenOps.prepend(pass, table, length(), valueColumn, values);
   }
 
   @Override

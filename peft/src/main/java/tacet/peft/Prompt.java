@@ -7,6 +7,7 @@ import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.transformer.Lookup;
 import tacet.transformer.Part;
+import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 
@@ -84,7 +85,7 @@ public record Prompt(int tokens, Start start, List<String> modulesToSave) implem
   /**
    * The frozen model with a prompt.
    *
-   * @param model declared as a {@link TextModel} or more general, because the whole gets a new root
+   * @param model declared as a {@link TextModel} or {@link Seq2SeqModel} or more general, because the whole gets a new root
    */
   @Override
   public <P extends Part> P applyTo(P model, long seed) {
@@ -128,11 +129,17 @@ public record Prompt(int tokens, Start start, List<String> modulesToSave) implem
             (path, part) -> {
               if (!found[0] && part instanceof Lookup words && isWords(path)) {
                 found[0] = true; // the first: the encoder's, where there are two
-                return new PromptTable(words, Parameter.trainable(source.of(words.weight())));
+                return new PromptTable(
+                    words, Parameter.trainable(source.of(words.weight())), tokens);
               }
-              return path.isEmpty() && found[0] && part instanceof TextModel base
-                  ? new PromptModel(base, tokens)
-                  : part;
+              if (!path.isEmpty() || !found[0]) {
+                return part;
+              }
+              return switch (part) { // the root, last of all
+                case TextModel base -> new PromptModel(base, tokens);
+                case Seq2SeqModel base -> new PromptSeq2Seq(base, tokens);
+                default -> part;
+              };
             });
     if (!found[0]) {
       throw new IllegalArgumentException("the model has no word embeddings to put a prompt before");

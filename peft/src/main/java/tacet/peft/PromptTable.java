@@ -13,19 +13,25 @@ import tacet.transformer.Surgery;
  * whatever their ids are.
  *
  * @param base the words
- * @param prompt [P, D]
+ * @param prompt [P, D], or [2 P, D] where peft has vectors for the decoder too, which it never reads
+ * @param tokens P
  */
-record PromptTable(Lookup base, Parameter prompt) implements Lookup {
+record PromptTable(Lookup base, Parameter prompt, int tokens) implements Lookup {
   @Override
   public Var forward(Pass pass, int[] ids, Shape shape) {
-    int p = prompt.shape().dim(0);
+    int p = tokens;
     int b = shape.dim(0);
     int s = shape.dim(1) - p; // tokens with ids
     int[] words = new int[b * s];
     for (int i = 0; i < b; i++) {
       System.arraycopy(ids, i * (s + p) + p, words, i * s, s);
     }
-    return TokenOps.prepend(pass, prompt, base.forward(pass, words, Shape.of(b, s)));
+    return TokenOps.prepend(pass, prompt, p, 0, base.forward(pass, words, Shape.of(b, s)));
+  }
+
+  @Override
+  public Lookup words() {
+    return base;
   }
 
   @Override
@@ -35,6 +41,6 @@ record PromptTable(Lookup base, Parameter prompt) implements Lookup {
 
   @Override
   public PromptTable rebuild(Surgery s) {
-    return new PromptTable(s.through(base), s.parameter(VirtualTokensFile.NAME, prompt));
+    return new PromptTable(s.through(base), s.parameter(VirtualTokensFile.NAME, prompt), tokens);
   }
 }

@@ -62,7 +62,7 @@ final class VirtualTokensFile {
     Map<String, Object> c = new TreeMap<>();
     c.put("num_attention_heads", plan.heads());
     c.put("num_layers", plan.layers());
-    c.put("num_transformer_submodules", 1);
+    c.put("num_transformer_submodules", table.shape().dim(0) / prompt.tokens());
     c.put("num_virtual_tokens", prompt.tokens());
     c.put("peft_type", "PROMPT_TUNING");
     c.put("prompt_tuning_init", prompt.start().kind().name());
@@ -105,11 +105,7 @@ final class VirtualTokensFile {
             model,
             words -> {
               int d = words.shape().last();
-              Tensor all = in.take(NAME, rows, d);
-              return rows == p
-                  ? all
-                  : Tensor.of(
-                      tacet.tensor.Shape.of(p, d), java.util.Arrays.copyOf(all.data(), p * d));
+              return in.take(NAME, rows, d);
             });
     return new AdapterFile.Loaded<>(in.modules(adapted, VirtualTokensFile::nameOf), prompt);
   }

@@ -15,7 +15,7 @@ import java.util.Arrays;
  * the first {@link #size()} elements belong to it. The array is shared, not copied; whoever writes
  * to it modifies the tensor.
  */
-public final class Tensor {
+public final class Tensor implements TensorSource {
   private final Shape shape;
   private final float[] data;
 
@@ -60,6 +60,7 @@ public final class Tensor {
   }
 
   /** The extents. */
+  @Override
   public Shape shape() {
     return shape;
   }
@@ -96,8 +97,14 @@ public final class Tensor {
   }
 
   /** The values as an array of their own. */
+  @Override
   public float[] toArray() {
     return Arrays.copyOf(data, size());
+  }
+
+  @Override
+  public void read(int from, float[] to, int at, int n) {
+    System.arraycopy(data, from, to, at, n);
   }
 
   /** Shape and the first few values. */

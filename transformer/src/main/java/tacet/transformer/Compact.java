@@ -51,7 +51,8 @@ public final class Compact {
   private static Parameter compact(String path, Parameter w, WeightFormat format) {
     try {
       int out = w.shape().dim(0);
-      return Parameter.compact(CompactMatrix.of(format, w.value().data(), out, w.shape().last()));
+      return Parameter.compact(
+          CompactMatrix.of(format, w.source().toArray(), out, w.shape().last()));
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(path + ".weight: " + e.getMessage(), e);
     }

@@ -31,7 +31,7 @@ public record Conv1D(Parameter weight, Parameter bias) implements Projection {
 
   @Override
   public Conv1D plus(Tensor delta) {
-    Tensor w = weight.value().copy();
+    Tensor w = new Tensor(weight.shape(), weight.source().toArray());
     int in = in();
     int out = out();
     for (int i = 0; i < in; i++) {

@@ -38,7 +38,7 @@ public record Linear(Parameter weight, Parameter bias) implements Projection {
 
   @Override
   public Linear plus(Tensor delta) {
-    Tensor w = weight.value().copy();
+    Tensor w = new Tensor(weight.shape(), weight.source().toArray());
     for (int i = 0; i < w.size(); i++) {
       w.data()[i] += delta.data()[i];
     }

@@ -10,6 +10,11 @@ public interface Lookup extends Part {
   /** The vectors of the given ids: [B, S] → [B, S, D]. */
   Var forward(Pass pass, int[] ids, Shape shape);
 
+  /** The table alone, without what surgery has put before the tokens: what a decoder reads by. */
+  default Lookup words() {
+    return this;
+  }
+
   /** The table [V, D], which is the head of some language models too. */
   Parameter weight();
 

@@ -33,6 +33,11 @@ public interface Seq2SeqModel extends Part {
    */
   Batch target(int size, int length, int[] labels);
 
+  /** The source's tokens that the encoder sees: more than those in a model that puts its own first. */
+  default Batch seen(Batch source) {
+    return source;
+  }
+
   @Override
   Seq2SeqModel rebuild(Surgery s);
 }

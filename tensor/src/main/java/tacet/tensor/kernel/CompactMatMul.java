@@ -14,7 +14,10 @@ public final class CompactMatMul {
   private static final int PANEL = Kernels.PANEL;
   private static final int DEPTH = 1024; // rows of a panel that are expanded at a time
   private static final int GROUP = 4; // panels of a gradient that are expanded together
-  private static final int FEW = 2; // rows that are faster one by one
+
+  /** Rows that are faster one by one, and without leaving anything out. */
+  public static final int FEW = 2;
+
   private static final int RUN = 8; // rows that are expanded together where few are needed
   private static final float[] ZEROS = new float[GROUP * PANEL]; // never written
 

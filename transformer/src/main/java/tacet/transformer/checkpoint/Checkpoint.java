@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
 
 /**
  * A model at rest: its configuration and its tensors, whatever they are kept in.
@@ -27,7 +28,9 @@ import tacet.tensor.Tensor;
  * }</pre>
  *
  * <p>Tensors are read when they are asked for, by any number of threads; reading from files after
- * {@link #close} is an {@link IllegalStateException}.
+ * {@link #close} is an {@link IllegalStateException}. The matrices of a model stay in the files and
+ * are read when they are used: the model may outlive the checkpoint, but nobody should write to the
+ * files in place while it is in use (replacing them, as all of Tacet does, is harmless).
  */
 public final class Checkpoint implements AutoCloseable {
   private static final String CONFIG = "config.json";
@@ -210,6 +213,11 @@ public final class Checkpoint implements AutoCloseable {
   /** A tensor as float32; see {@link TensorFile#read}. In-memory ones are shared. */
   public Tensor read(String tensor) throws IOException {
     return fileOf(tensor).read(tensor);
+  }
+
+  /** A tensor that stays in its file; see {@link TensorFile#source}. In-memory ones are shared. */
+  public TensorSource source(String tensor) throws IOException {
+    return fileOf(tensor).source(tensor);
   }
 
   /** The elements of an integer tensor; see {@link TensorFile#readLongs}. */

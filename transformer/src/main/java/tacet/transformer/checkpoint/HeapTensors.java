@@ -51,6 +51,11 @@ final class HeapTensors implements TensorFile {
   }
 
   @Override
+  public Tensor source(String tensor) throws FormatException {
+    return read(tensor);
+  }
+
+  @Override
   public long[] readLongs(String tensor) throws FormatException {
     throw info(tensor).error("expected integers, found dtype F32");
   }

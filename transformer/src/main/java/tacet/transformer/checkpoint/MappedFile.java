@@ -1,6 +1,7 @@
 package tacet.transformer.checkpoint;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -10,15 +11,20 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
 
 /**
  * A file mapped read-only, and the conversions out of it that every container needs. Several threads
- * may read; closing makes whoever still reads fail with an {@link IllegalStateException}.
+ * may read; closing makes whoever still reads fail with an {@link IllegalStateException}, but for
+ * tensors that were to stay in the file: they keep a mapping of their own for as long as they are in
+ * use.
  */
 final class MappedFile implements AutoCloseable {
   private final String name;
   private final Arena arena = Arena.ofShared();
+  private final FileChannel channel;
   private final MemorySegment bytes;
+  private MemorySegment lasting; // the same, unmapped when nobody refers to it any more; or null
 
   /** Makes the reader of a kind of file, from its bytes. */
   @FunctionalInterface
@@ -44,10 +50,11 @@ final class MappedFile implements AutoCloseable {
     if (Files.exists(path) && !Files.isRegularFile(path)) {
       throw new FormatException(name, "not a regular file");
     }
-    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+    channel = FileChannel.open(path, StandardOpenOption.READ);
+    try {
       bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
     } catch (Throwable t) {
-      arena.close();
+      close();
       throw t;
     }
   }
@@ -63,6 +70,18 @@ final class MappedFile implements AutoCloseable {
       throw new IllegalStateException(name + " is closed");
     }
     return bytes;
+  }
+
+  /** A tensor that stays in the file, also when this is closed; its elements are a piece of it. */
+  TensorSource source(TensorInfo info, MemorySegment elements) throws IOException {
+    return new MappedTensor(this, info, lasting(elements));
+  }
+
+  private synchronized MemorySegment lasting(MemorySegment part) throws IOException {
+    if (lasting == null) {
+      lasting = channel.map(FileChannel.MapMode.READ_ONLY, 0, bytes.byteSize(), Arena.ofAuto());
+    }
+    return lasting.asSlice(part.address() - bytes.address(), part.byteSize());
   }
 
   /** A tensor as float32, from its stored elements. */
@@ -100,6 +119,12 @@ final class MappedFile implements AutoCloseable {
   public synchronized void close() {
     if (arena.scope().isAlive()) {
       arena.close();
+    }
+    lasting = null;
+    try {
+      channel.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(name + ": cannot be closed", e);
     }
   }
 }

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
 
 /**
  * A safetensors file: named tensors behind a JSON header. It is mapped, not read: opening checks
@@ -141,6 +142,11 @@ public final class SafeTensors implements TensorFile {
   @Override
   public Tensor read(String name) throws IOException {
     return mapped.read(info(name), segment(name));
+  }
+
+  @Override
+  public TensorSource source(String name) throws IOException {
+    return mapped.source(info(name), segment(name));
   }
 
   @Override

@@ -15,7 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import tacet.tensor.Shape;
-import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
 
 /**
  * Collects tensors and writes them as one safetensors file.
@@ -61,8 +61,8 @@ public final class SafeTensorsWriter {
     return this;
   }
 
-  /** Adds a tensor as F32. */
-  public SafeTensorsWriter add(String name, Tensor tensor) {
+  /** Adds a tensor as F32; one that is not in memory is read while the file is written. */
+  public SafeTensorsWriter add(String name, TensorSource tensor) {
     return add(name, tensor, DType.F32);
   }
 
@@ -71,18 +71,21 @@ public final class SafeTensorsWriter {
    *
    * @throws IllegalArgumentException if the name is taken or the type is none of these
    */
-  public SafeTensorsWriter add(String name, Tensor tensor, DType dtype) {
+  public SafeTensorsWriter add(String name, TensorSource tensor, DType dtype) {
     if (!dtype.isFloat()) {
       throw new IllegalArgumentException(
           name + ": float32 cannot be stored as " + dtype + "; use addLongs or addBytes");
     }
-    float[] values = tensor.data();
     return put(
         name,
         dtype,
         extents(tensor.shape()),
-        tensor.size(),
-        (at, n, to) -> dtype.encode(values, at, n, to));
+        tensor.shape().size(),
+        (at, n, to) -> {
+          float[] values = new float[n];
+          tensor.read(at, values, 0, n);
+          dtype.encode(values, 0, n, to);
+        });
   }
 
   /**

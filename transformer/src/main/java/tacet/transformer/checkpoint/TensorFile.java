@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Set;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
 
 /**
  * Named tensors in a file, read when they are asked for. Usable from several threads; reading a
@@ -55,6 +56,15 @@ public sealed interface TensorFile extends AutoCloseable
    *     {@link DType}) or it is larger than a Java array
    */
   Tensor read(String name) throws IOException;
+
+  /**
+   * A tensor as float32 that stays in the file and is read piece by piece, also after {@link #close}.
+   * The file must not be written to while it is in use; replacing it by another one is harmless.
+   *
+   * @return a tensor in memory where the file does not have its elements one after the other
+   * @throws FormatException as for {@link #read}
+   */
+  TensorSource source(String name) throws IOException;
 
   /**
    * The elements of an integer tensor in row-major order.

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
 import tacet.transformer.checkpoint.TorchPickle.View;
 
 /**
@@ -128,6 +129,13 @@ public final class TorchFile implements TensorFile {
     TensorInfo info = info(name);
     info.floatShape(); // before anything is copied
     return mapped.read(info, elements(info));
+  }
+
+  @Override
+  public TensorSource source(String name) throws IOException {
+    TensorInfo info = info(name);
+    boolean inOrder = views.get(name).isContiguous() && info.byteSize() > 0;
+    return inOrder ? mapped.source(info, elements(info)) : read(name);
   }
 
   @Override

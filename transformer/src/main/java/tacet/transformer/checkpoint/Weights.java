@@ -2,11 +2,13 @@ package tacet.transformer.checkpoint;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
 import tacet.transformer.checkpoint.CheckpointException.Mismatch;
 
 /**
@@ -43,8 +45,16 @@ public final class Weights {
   private static final String T5_CROSS_BIAS =
       "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
 
-  /** Largest stand-in for a missing tensor; a wrong configuration may ask for any size. */
-  private static final int MAX_STAND_IN = 1 << 26;
+  /** Largest stand-in for a missing vector; a wrong configuration may ask for any size. */
+  private static final int MAX_STAND_IN = 1 << 22;
+
+  /** A stand-in for what is not read before {@link #finish}: it takes no memory. */
+  private record Zeros(Shape shape) implements TensorSource {
+    @Override
+    public void read(int from, float[] to, int at, int n) {
+      Arrays.fill(to, at, at + n, 0f);
+    }
+  }
 
   private final String path; // empty, or ends with a dot
   private final Account account;
@@ -94,6 +104,12 @@ public final class Weights {
     return find(path + name) != null;
   }
 
+  /** Whether a tensor of these extents is there, under any of its names. Does not count as use. */
+  public boolean has(String name, Shape shape) throws FormatException {
+    String found = find(path + name);
+    return found != null && isOf(account.checkpoint.info(found), shape);
+  }
+
   /**
    * A tensor the model cannot do without, as float32.
    *
@@ -102,12 +118,24 @@ public final class Weights {
    * @throws FormatException if it is damaged or of a type without a float32 meaning
    */
   public Tensor tensor(String name, Shape expected) throws IOException {
+    String found = required(name, expected);
+    return found == null ? standIn(expected) : account.checkpoint.read(found);
+  }
+
+  /** The same tensor, but it stays in its file until it is used; see {@link TensorFile#source}. */
+  public TensorSource source(String name, Shape expected) throws IOException {
+    String found = required(name, expected);
+    return found == null ? new Zeros(expected) : account.checkpoint.source(found);
+  }
+
+  /** The name in the file of a tensor that fits; else null, and {@link #finish} will report it. */
+  private String required(String name, Shape expected) throws FormatException {
     String found = find(path + name);
     if (found == null) {
       account.missing.add(path + name);
-      return standIn(expected);
+      return null;
     }
-    return fits(found, expected) ? account.checkpoint.read(found) : standIn(expected);
+    return fits(found, expected) ? found : null;
   }
 
   /**
@@ -182,13 +210,18 @@ public final class Weights {
   private boolean fits(String found, Shape expected) throws FormatException {
     account.used.add(found);
     TensorInfo info = account.checkpoint.info(found);
-    int[] dims = expected.toArray();
+    boolean same = isOf(info, expected);
+    if (!same) {
+      account.mismatched.add(new Mismatch(found, info.dims(), expected));
+    }
+    return same;
+  }
+
+  private static boolean isOf(TensorInfo info, Shape shape) {
+    int[] dims = shape.toArray();
     boolean same = info.dims().size() == dims.length;
     for (int i = 0; same && i < dims.length; i++) {
       same = info.dims().get(i) == dims[i];
-    }
-    if (!same) {
-      account.mismatched.add(new Mismatch(found, info.dims(), expected));
     }
     return same;
   }

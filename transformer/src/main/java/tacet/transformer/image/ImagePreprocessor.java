@@ -24,6 +24,8 @@ import tacet.transformer.checkpoint.Json;
 public record ImagePreprocessor(
     int height, int width, Resampling resampling, double factor, float[] mean, float[] deviation) {
 
+  private static final int MAX_PIXELS = 1 << 24; // 4096 x 4096, more than any model takes
+
   /** What ViT's processor does where its file says nothing: values in −1 to 1. */
   public static ImagePreprocessor standard(int height, int width) {
     float[] half = {0.5f, 0.5f, 0.5f};
@@ -60,8 +62,9 @@ public record ImagePreprocessor(
               ? new int[] {s.asInt(), s.asInt()}
               : new int[] {s.get("height").asInt(), s.get("width").asInt()};
     }
-    if (size[0] < 1 || size[1] < 1) {
-      throw json.error("size must be positive");
+    if (size[0] < 1 || size[1] < 1 || (long) size[0] * size[1] > MAX_PIXELS) {
+      throw json.error(
+          "a size of " + size[0] + " x " + size[1] + " is not from 1 to " + MAX_PIXELS + " pixels");
     }
     return size;
   }

@@ -90,23 +90,30 @@ public final class Bert {
       int hidden = Loader.count(json, "hidden_size");
       int heads = Loader.count(json, "num_attention_heads");
       Loader.requireHeads(json, "hidden_size", hidden, heads);
-      double dropout = json.doubleOr("hidden_dropout_prob", 0.1);
+      int vocabulary = Loader.count(json, "vocab_size");
+      int pad = Loader.padId(json, type.equals("bert") ? 0 : 1, vocabulary);
+      int positions = Loader.count(json, "max_position_embeddings", 512);
+      if (type.equals("roberta") && positions < pad + 2) {
+        throw json.error(
+            "max_position_embeddings " + positions + " leave no place behind pad_token_id " + pad);
+      }
+      double dropout = Loader.probability(json, "hidden_dropout_prob", 0.1);
       return new Config(
-          Loader.count(json, "vocab_size"),
+          vocabulary,
           hidden,
           Loader.layers(json, "num_hidden_layers", 12),
           heads,
           Loader.count(json, "intermediate_size"),
           Loader.activation(json, "hidden_act", "gelu"),
           dropout,
-          json.doubleOr("attention_probs_dropout_prob", 0.1),
-          json.doubleOr("classifier_dropout", dropout),
-          Loader.count(json, "max_position_embeddings", 512),
+          Loader.probability(json, "attention_probs_dropout_prob", 0.1),
+          Loader.probability(json, "classifier_dropout", dropout),
+          positions,
           Loader.count(json, "type_vocab_size", 2),
-          json.doubleOr("layer_norm_eps", 1e-12),
+          Loader.epsilon(json, "layer_norm_eps", 1e-12),
           json.doubleOr("initializer_range", 0.02),
           Loader.labels(json),
-          json.intOr("pad_token_id", type.equals("bert") ? 0 : 1));
+          pad);
     }
   }
 

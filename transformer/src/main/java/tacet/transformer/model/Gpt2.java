@@ -8,9 +8,14 @@ import tacet.autograd.Ops;
 import tacet.autograd.Pass;
 import tacet.autograd.TokenOps;
 import tacet.autograd.Var;
+import tacet.tensor.Engine;
+import tacet.tensor.Shape;
+import tacet.tensor.kernel.KeyValueCache;
 import tacet.transformer.Activation;
 import tacet.transformer.Batch;
+import tacet.transformer.Continuation;
 import tacet.transformer.Embedding;
+import tacet.transformer.GenerativeModel;
 import tacet.transformer.Join;
 import tacet.transformer.Layer;
 import tacet.transformer.Linear;
@@ -92,10 +97,10 @@ public final class Gpt2 {
           heads,
           Loader.count(json, "n_inner", 4 * width),
           Loader.activation(json, "activation_function", "gelu_new"),
-          json.doubleOr("resid_pdrop", 0.1),
-          json.doubleOr("embd_pdrop", 0.1),
-          json.doubleOr("attn_pdrop", 0.1),
-          json.doubleOr("layer_norm_epsilon", 1e-5),
+          Loader.probability(json, "resid_pdrop", 0.1),
+          Loader.probability(json, "embd_pdrop", 0.1),
+          Loader.probability(json, "attn_pdrop", 0.1),
+          Loader.epsilon(json, "layer_norm_epsilon", 1e-5),
           json.booleanOr("scale_attn_weights", true),
           json.booleanOr("scale_attn_by_inverse_layer_idx", false),
           json.booleanOr("tie_word_embeddings", true),
@@ -122,22 +127,18 @@ public final class Gpt2 {
       double attentionDropout,
       double residualDropout)
       implements Part {
-    Var forward(Pass pass, Var x, float[] keyBias) {
+    Var forward(Pass pass, Var x, float[] keyBias, KeyValueCache past) {
       int d = x.shape().last();
       Var qkv = c_attn.forward(pass, x); // [B, S, 3 D]
       Var y =
-          AttentionOps.attention(
+          Past.attend(
               pass,
               TokenOps.columns(pass, qkv, 0, d),
-              memory.keys(pass, TokenOps.columns(pass, qkv, d, d)), // [B, M + S, D]
-              memory.values(pass, TokenOps.columns(pass, qkv, 2 * d, d)),
-              new AttentionOps.Attention(
-                  heads,
-                  scale,
-                  memory.keyBias(keyBias, x.shape().dim(0)),
-                  true,
-                  null,
-                  attentionDropout));
+              TokenOps.columns(pass, qkv, d, d),
+              TokenOps.columns(pass, qkv, 2 * d, d),
+              memory,
+              past,
+              new AttentionOps.Attention(heads, scale, keyBias, true, null, attentionDropout));
       return Ops.dropout(pass, c_proj.forward(pass, y), residualDropout);
     }
 
@@ -171,11 +172,11 @@ public final class Gpt2 {
   public record Block(
       Layer ln_1, Attention attn, Join attn_join, Layer ln_2, Mlp mlp, Join mlp_join)
       implements Part {
-    Var forward(Pass pass, Var x, float[] keyBias) {
+    Var forward(Pass pass, Var x, float[] keyBias, KeyValueCache past) {
       Var a =
           pass.scope(
               () -> {
-                Var y = attn.forward(pass, ln_1.forward(pass, x), keyBias);
+                Var y = attn.forward(pass, ln_1.forward(pass, x), keyBias, past);
                 return attn_join.forward(pass, y, x, null);
               });
       return mlp_join.forward(pass, mlp.forward(pass, ln_2.forward(pass, a)), a, null);
@@ -210,28 +211,41 @@ public final class Gpt2 {
 
     /** The embeddings, and the output of each block; the last one normed. */
     List<Var> hidden(Pass pass, Batch batch) {
-      float[] keyBias = batch.keyBias();
+      int[] positions = Bert.Positions.inOrder(batch, before()); // by place, padding or not
+      return hidden(pass, batch.ids(), batch.shape(), positions, batch.keyBias(), null);
+    }
+
+    private List<Var> hidden(
+        Pass pass,
+        int[] ids,
+        Shape shape,
+        int[] positions,
+        float[] keyBias,
+        List<KeyValueCache> past) {
       List<Var> hidden = new ArrayList<>(h.size() + 1);
-      hidden.add(pass.scope(() -> embed(pass, batch)));
+      hidden.add(pass.scope(() -> embed(pass, ids, shape, positions)));
       for (int i = 0; i < h.size(); i++) {
         Block block = h.get(i);
+        KeyValueCache own = past == null ? null : past.get(i);
         Var in = hidden.get(i);
         boolean last = i == h.size() - 1;
         hidden.add(
             pass.scope(
                 () -> {
-                  Var y = block.forward(pass, in, keyBias);
+                  Var y = block.forward(pass, in, keyBias, own);
                   return last ? ln_f.forward(pass, y) : y;
                 }));
       }
       return hidden;
     }
 
-    /** Positions go by place, padding or not. */
-    private Var embed(Pass pass, Batch batch) {
-      int before = h.get(0).attn.memory.length();
-      Var word = wte.forward(pass, batch.ids(), batch.shape()); // [B, S, D]
-      Var place = wpe.forward(pass, Bert.Positions.inOrder(batch, before), batch.shape());
+    private int before() {
+      return h.get(0).attn.memory.length();
+    }
+
+    private Var embed(Pass pass, int[] ids, Shape shape, int[] positions) {
+      Var word = wte.forward(pass, ids, shape); // [B, S, D]
+      Var place = wpe.forward(pass, positions, shape);
       return Ops.dropout(pass, Ops.add(pass, word, place), dropout);
     }
 
@@ -247,16 +261,42 @@ public final class Gpt2 {
    *
    * @param lm_head [D] → [V]; null where the table of tokens serves as head
    */
-  public record LanguageModel(Model transformer, Layer lm_head) implements TextModel {
+  public record LanguageModel(Model transformer, Layer lm_head)
+      implements TextModel, GenerativeModel, CausalContinuation.Network {
     @Override
     public TextModel.Output forward(Pass pass, Batch batch) {
       List<Var> hidden = transformer.hidden(pass, batch);
-      Var last = hidden.get(hidden.size() - 1);
-      Var logits =
-          lm_head != null
-              ? lm_head.forward(pass, last)
-              : Ops.linear(pass, last, transformer.wte.weight(), null);
-      return new TextModel.Output(logits, hidden);
+      return new TextModel.Output(head(pass, hidden.get(hidden.size() - 1)), hidden);
+    }
+
+    @Override
+    public Var head(Pass pass, Var states) {
+      return lm_head != null
+          ? lm_head.forward(pass, states)
+          : Ops.linear(pass, states, transformer.wte.weight(), null);
+    }
+
+    @Override
+    public Var states(
+        Pass pass,
+        int[] ids,
+        Shape shape,
+        int[] positions,
+        float[] keyBias,
+        List<KeyValueCache> past) {
+      return transformer.hidden(pass, ids, shape, positions, keyBias, past).getLast();
+    }
+
+    @Override
+    public Continuation begin(Engine engine, Batch prompts) {
+      List<KeyValueCache> past =
+          Past.empty(transformer.h.size(), prompts.size(), transformer.h.get(0).attn.memory);
+      return new CausalContinuation(this, past, transformer.before(), engine, prompts);
+    }
+
+    @Override
+    public int longest() {
+      return transformer.wpe.weight().shape().dim(0) - transformer.before();
     }
 
     @Override

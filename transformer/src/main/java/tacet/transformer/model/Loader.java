@@ -1,10 +1,12 @@
 package tacet.transformer.model;
 
 import java.io.IOException;
+import java.util.Arrays;
 import tacet.autograd.Parameter;
 import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.TensorSource;
 import tacet.transformer.Activation;
 import tacet.transformer.Conv1D;
 import tacet.transformer.Embedding;
@@ -21,6 +23,8 @@ import tacet.transformer.checkpoint.Weights;
  */
 record Loader(Weights weights) {
   private static final int MAX_LAYERS = 10_000;
+  private static final int MAX_LABELS = 1 << 20; // more than anybody has classes
+  private static final int PIECE = 1 << 16;
 
   // ------------------------------------------------------------------ leaves
 
@@ -29,18 +33,21 @@ record Loader(Weights weights) {
     return new Loader(weights.at(name));
   }
 
-  /** A parameter of the given extents. */
+  /** A parameter of the given extents; matrices stay in their file, vectors are read. */
   Parameter parameter(String name, int... dims) throws IOException {
+    Shape shape = shape(name, dims);
     if (weights.checkpoint().isHollow()) {
-      return Parameter.hollow(shape(name, dims));
+      return Parameter.hollow(shape);
     }
-    return Parameter.frozen(weights.tensor(name, shape(name, dims)));
+    return dims.length < 2
+        ? Parameter.frozen(weights.tensor(name, shape))
+        : Parameter.stored(weights.source(name, shape));
   }
 
   /** The file's tensor, whatever its shape (finish will report it); null if there is none. */
-  private Tensor tensorOrNull(String name, int... dims) throws IOException {
+  private TensorSource sourceOrNull(String name, int... dims) throws IOException {
     Shape shape = shape(name, dims);
-    return weights.has(name) ? weights.tensor(name, shape) : weights.tensorOrNull(name, shape);
+    return weights.has(name) ? weights.source(name, shape) : weights.tensorOrNull(name, shape);
   }
 
   /** Extents from a configuration, which may ask for what no array can hold. */
@@ -98,18 +105,37 @@ record Loader(Weights weights) {
     if (weights.checkpoint().isHollow() && name.startsWith("pooler.")) {
       return linear(name, in, out, bias); // part of the pre-trained model
     }
-    Tensor weight = tensorOrNull(name + ".weight", out, in);
+    Shape shape = shape(name, out, in);
+    TensorSource weight = sourceOrNull(name + ".weight", out, in);
     if (weights.checkpoint().isHollow()) {
       return linear(name, in, out, bias);
     }
-    Tensor b = bias ? tensorOrNull(name + ".bias", out) : null;
-    if (weight == null) {
-      weight = RandomStream.of(seed, "new " + name, 0).normal(Shape.of(out, in), range);
+    if (weight == null) { // drawn when the model has been found to fit, and is used
+      weight =
+          new Deferred(shape, () -> RandomStream.of(seed, "new " + name, 0).normal(shape, range));
     }
-    if (bias && b == null) {
-      b = Tensor.zeros(out);
+    if (!bias) {
+      return new Linear(Parameter.stored(weight), null);
     }
-    return new Linear(Parameter.frozen(weight), b == null ? null : Parameter.frozen(b));
+    TensorSource b = sourceOrNull(name + ".bias", out);
+    return new Linear(
+        Parameter.stored(weight), Parameter.stored(b == null ? Tensor.zeros(out) : b));
+  }
+
+  /** Whether two parameters of the same shape have the same values. */
+  static boolean same(Parameter a, Parameter b) {
+    float[] x = new float[PIECE];
+    float[] y = new float[PIECE];
+    int size = a.shape().size();
+    for (int at = 0; at < size; at += PIECE) {
+      int n = Math.min(PIECE, size - at);
+      a.source().read(at, x, 0, n);
+      b.source().read(at, y, 0, n);
+      if (!Arrays.equals(x, 0, n, y, 0, n)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   // ------------------------------------------------------------------ what configurations say
@@ -151,6 +177,33 @@ record Loader(Weights weights) {
     return activation;
   }
 
+  /** The probability of dropping a value: from 0 to below 1. */
+  static double probability(Json config, String name, double other) throws IOException {
+    double p = config.doubleOr(name, other);
+    if (!(p >= 0 && p < 1)) {
+      throw config.error(name + " must be from 0 to below 1, it is " + p);
+    }
+    return p;
+  }
+
+  /** What is added to a variance: not negative. */
+  static double epsilon(Json config, String name, double other) throws IOException {
+    double eps = config.doubleOr(name, other);
+    if (!(eps >= 0 && eps < 1)) {
+      throw config.error(name + " must be from 0 to below 1, it is " + eps);
+    }
+    return eps;
+  }
+
+  /** The id of the padding token: -1 for none, or one that the table of embeddings has. */
+  static int padId(Json config, int other, int vocabulary) throws IOException {
+    int id = config.intOr("pad_token_id", other);
+    if (id < -1 || id >= vocabulary) {
+      throw config.error("pad_token_id " + id + " is not in a vocabulary of " + vocabulary);
+    }
+    return id;
+  }
+
   /** A width that heads divide. */
   static void requireHeads(Json config, String name, int width, int heads) throws IOException {
     if (width % heads != 0) {
@@ -164,6 +217,9 @@ record Loader(Weights weights) {
         config.has("id2label")
             ? config.get("id2label").members().size()
             : config.intOr("num_labels", 2);
+    if (labels > MAX_LABELS) {
+      throw config.error("the number of labels, " + labels + ", is more than " + MAX_LABELS);
+    }
     return positive(config, "the number of labels", labels);
   }
 }

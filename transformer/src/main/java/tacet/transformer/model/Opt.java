@@ -2,15 +2,21 @@ package tacet.transformer.model;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import tacet.autograd.AttentionOps;
 import tacet.autograd.Ops;
 import tacet.autograd.Pass;
 import tacet.autograd.TokenOps;
 import tacet.autograd.Var;
+import tacet.tensor.Engine;
+import tacet.tensor.Shape;
+import tacet.tensor.kernel.KeyValueCache;
 import tacet.transformer.Activation;
 import tacet.transformer.Batch;
+import tacet.transformer.Continuation;
 import tacet.transformer.Embedding;
+import tacet.transformer.GenerativeModel;
 import tacet.transformer.Join;
 import tacet.transformer.Layer;
 import tacet.transformer.Linear;
@@ -92,8 +98,9 @@ public final class Opt {
       int heads = Loader.count(json, "num_attention_heads", 12);
       Loader.requireHeads(json, "hidden_size", hidden, heads);
       boolean before = json.booleanOr("do_layer_norm_before", true);
+      int vocabulary = Loader.count(json, "vocab_size", 50272);
       return new Config(
-          Loader.count(json, "vocab_size", 50272),
+          vocabulary,
           Loader.count(json, "max_position_embeddings", 2048),
           hidden,
           Loader.count(json, "word_embed_proj_dim", hidden),
@@ -104,12 +111,12 @@ public final class Opt {
           before,
           before && !json.booleanOr("_remove_final_layer_norm", false),
           json.booleanOr("enable_bias", true),
-          json.doubleOr("dropout", 0.1),
-          json.doubleOr("attention_dropout", 0),
+          Loader.probability(json, "dropout", 0.1),
+          Loader.probability(json, "attention_dropout", 0),
           json.booleanOr("tie_word_embeddings", true),
           json.doubleOr("init_std", 0.02),
           Loader.labels(json),
-          json.intOr("pad_token_id", 1));
+          Loader.padId(json, 1, vocabulary));
     }
   }
 
@@ -125,16 +132,17 @@ public final class Opt {
       int heads,
       double dropout)
       implements Part {
-    Var forward(Pass pass, Var x, float[] keyBias) {
+    Var forward(Pass pass, Var x, float[] keyBias, KeyValueCache past) {
       float scale = (float) (1 / Math.sqrt((double) x.shape().last() / heads));
       Var y =
-          AttentionOps.attention(
+          Past.attend(
               pass,
               q_proj.forward(pass, x),
-              memory.keys(pass, k_proj.forward(pass, x)), // [B, M + S, D]
-              memory.values(pass, v_proj.forward(pass, x)),
-              new AttentionOps.Attention(
-                  heads, scale, memory.keyBias(keyBias, x.shape().dim(0)), true, null, dropout));
+              k_proj.forward(pass, x),
+              v_proj.forward(pass, x),
+              memory,
+              past,
+              new AttentionOps.Attention(heads, scale, keyBias, true, null, dropout));
       return out_proj.forward(pass, y);
     }
 
@@ -169,17 +177,17 @@ public final class Opt {
       boolean normBefore,
       double dropout)
       implements Part {
-    Var forward(Pass pass, Var x, float[] keyBias) {
-      Var a = pass.scope(() -> attend(pass, x, keyBias));
+    Var forward(Pass pass, Var x, float[] keyBias, KeyValueCache past) {
+      Var a = pass.scope(() -> attend(pass, x, keyBias, past));
       Var in = normBefore ? final_layer_norm.forward(pass, a) : a;
       Var h = activation_fn.forward(pass, fc1.forward(pass, in)); // [B, S, F]
       Var y = Ops.dropout(pass, fc2.forward(pass, h), dropout);
       return mlp_join.forward(pass, y, a, normBefore ? null : final_layer_norm);
     }
 
-    private Var attend(Pass pass, Var x, float[] keyBias) {
+    private Var attend(Pass pass, Var x, float[] keyBias, KeyValueCache past) {
       Var in = normBefore ? self_attn_layer_norm.forward(pass, x) : x;
-      Var y = Ops.dropout(pass, self_attn.forward(pass, in, keyBias), dropout);
+      Var y = Ops.dropout(pass, self_attn.forward(pass, in, keyBias, past), dropout);
       return attn_join.forward(pass, y, x, normBefore ? null : self_attn_layer_norm);
     }
 
@@ -220,29 +228,47 @@ public final class Opt {
       implements Part {
     /** The embeddings, and the output of each block; the last one normed and projected. */
     List<Var> hidden(Pass pass, Batch batch) {
-      float[] keyBias = batch.keyBias();
+      int[] positions = positions(batch, before());
+      return hidden(pass, batch.ids(), batch.shape(), positions, batch.keyBias(), null);
+    }
+
+    /**
+     * The same for some tokens.
+     *
+     * @param positions rows of the table of positions
+     */
+    private List<Var> hidden(
+        Pass pass,
+        int[] ids,
+        Shape shape,
+        int[] positions,
+        float[] keyBias,
+        List<KeyValueCache> past) {
       List<Var> hidden = new ArrayList<>(layers.size() + 1);
-      hidden.add(pass.scope(() -> embed(pass, batch)));
+      hidden.add(pass.scope(() -> embed(pass, ids, shape, positions)));
       for (int i = 0; i < layers.size(); i++) {
         Block block = layers.get(i);
+        KeyValueCache own = past == null ? null : past.get(i);
         Var in = hidden.get(i);
         boolean last = i == layers.size() - 1;
         hidden.add(
             pass.scope(
                 () -> {
-                  Var y = block.forward(pass, in, keyBias);
+                  Var y = block.forward(pass, in, keyBias, own);
                   return last ? end(pass, y) : y;
                 }));
       }
       return hidden;
     }
 
-    private Var embed(Pass pass, Batch batch) {
-      int before = layers.get(0).self_attn.memory.length();
-      Var word = embed_tokens.forward(pass, batch.ids(), batch.shape()); // [B, S, E]
+    private int before() {
+      return layers.get(0).self_attn.memory.length();
+    }
+
+    private Var embed(Pass pass, int[] ids, Shape shape, int[] positions) {
+      Var word = embed_tokens.forward(pass, ids, shape); // [B, S, E]
       Var in = project_in == null ? word : project_in.forward(pass, word); // [B, S, D]
-      return Ops.add(
-          pass, in, embed_positions.forward(pass, positions(batch, before), batch.shape()));
+      return Ops.add(pass, in, embed_positions.forward(pass, positions, shape));
     }
 
     private Var end(Pass pass, Var x) {
@@ -292,16 +318,45 @@ public final class Opt {
    *
    * @param lm_head [E] → [V]; null where the table of tokens serves as head
    */
-  public record LanguageModel(Model model, Layer lm_head) implements TextModel {
+  public record LanguageModel(Model model, Layer lm_head)
+      implements TextModel, GenerativeModel, CausalContinuation.Network {
     @Override
     public TextModel.Output forward(Pass pass, Batch batch) {
       List<Var> hidden = model.decoder.hidden(pass, batch);
-      Var last = hidden.get(hidden.size() - 1); // [B, S, E]
-      Var logits =
-          lm_head != null
-              ? lm_head.forward(pass, last)
-              : Ops.linear(pass, last, model.decoder.embed_tokens.weight(), null);
-      return new TextModel.Output(logits, hidden);
+      return new TextModel.Output(head(pass, hidden.get(hidden.size() - 1)), hidden);
+    }
+
+    @Override
+    public Var head(Pass pass, Var states) {
+      return lm_head != null
+          ? lm_head.forward(pass, states)
+          : Ops.linear(pass, states, model.decoder.embed_tokens.weight(), null);
+    }
+
+    @Override
+    public Var states(
+        Pass pass,
+        int[] ids,
+        Shape shape,
+        int[] positions,
+        float[] keyBias,
+        List<KeyValueCache> past) {
+      int[] rows = Arrays.stream(positions).map(p -> p + POSITION_OFFSET).toArray();
+      return model.decoder.hidden(pass, ids, shape, rows, keyBias, past).getLast();
+    }
+
+    @Override
+    public Continuation begin(Engine engine, Batch prompts) {
+      Decoder d = model.decoder;
+      List<KeyValueCache> past =
+          Past.empty(d.layers.size(), prompts.size(), d.layers.get(0).self_attn.memory);
+      return new CausalContinuation(this, past, d.before(), engine, prompts);
+    }
+
+    @Override
+    public int longest() {
+      Decoder d = model.decoder;
+      return d.embed_positions.weight().shape().dim(0) - POSITION_OFFSET - d.before();
     }
 
     @Override

@@ -13,15 +13,23 @@ import tacet.autograd.Ops;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
+import tacet.tensor.Engine;
 import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.tensor.kernel.KeyValueCache;
 import tacet.transformer.Activation;
 import tacet.transformer.Batch;
+import tacet.transformer.Continuation;
 import tacet.transformer.Embedding;
+import tacet.transformer.GenerativeModel;
+import tacet.transformer.Join;
 import tacet.transformer.Layer;
 import tacet.transformer.Linear;
+import tacet.transformer.Lookup;
+import tacet.transformer.Memory;
 import tacet.transformer.Part;
+import tacet.transformer.Residual;
 import tacet.transformer.RmsNorm;
 import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
@@ -120,8 +128,8 @@ public final class T5 {
               Loader.count(json, "relative_attention_max_distance", 128),
               activation,
               gated,
-              json.doubleOr("dropout_rate", 0.1),
-              json.doubleOr("layer_norm_epsilon", 1e-6),
+              Loader.probability(json, "dropout_rate", 0.1),
+              Loader.epsilon(json, "layer_norm_epsilon", 1e-6),
               json.booleanOr("scale_decoder_outputs", tied),
               json.doubleOr("initializer_factor", 1),
               pad,
@@ -154,6 +162,7 @@ public final class T5 {
       Layer q,
       Layer k,
       Layer v,
+      Memory memory,
       Layer o,
       RelativeBias relative_attention_bias,
       int heads,
@@ -164,17 +173,32 @@ public final class T5 {
      *
      * @param x [B, Sq, D]
      * @param states [B, Sk, D]
+     * @param past what is known of the tokens before, if states are x; else null
      */
-    Var forward(Pass pass, Var x, Var states, View view) {
-      Var y =
-          AttentionOps.attention(
-              pass,
-              q.forward(pass, x),
-              k.forward(pass, states),
-              v.forward(pass, states),
-              new AttentionOps.Attention(
-                  heads, 1, view.keyBias, view.causal, view.positionBias, dropout));
-      return o.forward(pass, y);
+    Var forward(Pass pass, Var x, Var states, KeyValueCache past, View view) {
+      Var keys = k.forward(pass, states); // [B, Sk, I]
+      Var values = v.forward(pass, states);
+      return o.forward(
+          pass, Past.attend(pass, q.forward(pass, x), keys, values, memory, past, how(view)));
+    }
+
+    /** Puts the keys and values of states, and before them the memory's, into an empty cache. */
+    void remember(Pass pass, Var states, KeyValueCache cache) {
+      Var keys = memory.keys(pass, k.forward(pass, states));
+      Var values = memory.values(pass, v.forward(pass, states));
+      cache.append(pass.engine(), keys.value(), values.value());
+    }
+
+    /** The tokens x attend to what {@link #remember} has put into a cache. */
+    Var recall(Pass pass, Var x, KeyValueCache cache, View view) {
+      Var queries = pass.view(q.forward(pass, x), cache.batch());
+      Var y = AttentionOps.attention(pass, queries, cache, how(view));
+      return o.forward(pass, pass.view(y, x.shape().dim(0)));
+    }
+
+    private AttentionOps.Attention how(View view) {
+      return new AttentionOps.Attention(
+          heads, 1, view.keyBias, view.causal, view.positionBias, dropout);
     }
 
     @Override
@@ -183,6 +207,7 @@ public final class T5 {
           s.at("q", q),
           s.at("k", k),
           s.at("v", v),
+          s.at("memory", memory),
           s.at("o", o),
           s.at("relative_attention_bias", relative_attention_bias),
           heads,
@@ -220,33 +245,49 @@ public final class T5 {
   // ------------------------------------------------------------------ sub-layers
 
   /** x + attention(norm(x)), to itself. */
-  public record SelfLayer(Attention SelfAttention, Layer layer_norm, double dropout)
+  public record SelfLayer(Attention SelfAttention, Layer layer_norm, Join join, double dropout)
       implements Part {
-    Var forward(Pass pass, Var x, View view) {
+    Var forward(Pass pass, Var x, KeyValueCache past, View view) {
       Var in = layer_norm.forward(pass, x);
-      Var y = SelfAttention.forward(pass, in, in, view);
-      return Ops.add(pass, Ops.dropout(pass, y, dropout), x);
+      Var y = SelfAttention.forward(pass, in, in, past, view);
+      return join.forward(pass, Ops.dropout(pass, y, dropout), x, null);
     }
 
     @Override
     public SelfLayer rebuild(Surgery s) {
       return new SelfLayer(
-          s.at("SelfAttention", SelfAttention), s.at("layer_norm", layer_norm), dropout);
+          s.at("SelfAttention", SelfAttention),
+          s.at("layer_norm", layer_norm),
+          s.at("join", join),
+          dropout);
     }
   }
 
   /** x + attention(norm(x)), to the encoder's last states. */
-  public record CrossLayer(Attention EncDecAttention, Layer layer_norm, double dropout)
+  public record CrossLayer(Attention EncDecAttention, Layer layer_norm, Join join, double dropout)
       implements Part {
     Var forward(Pass pass, Var x, Var states, View view) {
-      Var y = EncDecAttention.forward(pass, layer_norm.forward(pass, x), states, view);
-      return Ops.add(pass, Ops.dropout(pass, y, dropout), x);
+      Var in = layer_norm.forward(pass, x);
+      return end(pass, EncDecAttention.forward(pass, in, states, null, view), x);
+    }
+
+    /** The same over the states' keys and values. */
+    Var forward(Pass pass, Var x, KeyValueCache states, View view) {
+      Var in = layer_norm.forward(pass, x);
+      return end(pass, EncDecAttention.recall(pass, in, states, view), x);
+    }
+
+    private Var end(Pass pass, Var y, Var x) {
+      return join.forward(pass, Ops.dropout(pass, y, dropout), x, null);
     }
 
     @Override
     public CrossLayer rebuild(Surgery s) {
       return new CrossLayer(
-          s.at("EncDecAttention", EncDecAttention), s.at("layer_norm", layer_norm), dropout);
+          s.at("EncDecAttention", EncDecAttention),
+          s.at("layer_norm", layer_norm),
+          s.at("join", join),
+          dropout);
     }
   }
 
@@ -291,16 +332,20 @@ public final class T5 {
   }
 
   /** x + MLP(norm(x)). */
-  public record FeedForward(Mlp DenseReluDense, Layer layer_norm, double dropout) implements Part {
+  public record FeedForward(Mlp DenseReluDense, Layer layer_norm, Join join, double dropout)
+      implements Part {
     Var forward(Pass pass, Var x) {
       Var y = DenseReluDense.forward(pass, layer_norm.forward(pass, x));
-      return Ops.add(pass, Ops.dropout(pass, y, dropout), x);
+      return join.forward(pass, Ops.dropout(pass, y, dropout), x, null);
     }
 
     @Override
     public FeedForward rebuild(Surgery s) {
       return new FeedForward(
-          s.at("DenseReluDense", DenseReluDense), s.at("layer_norm", layer_norm), dropout);
+          s.at("DenseReluDense", DenseReluDense),
+          s.at("layer_norm", layer_norm),
+          s.at("join", join),
+          dropout);
     }
   }
 
@@ -313,8 +358,15 @@ public final class T5 {
    */
   public record Block(SelfLayer self, CrossLayer cross, FeedForward mlp) implements Part {
     Var forward(Pass pass, Var x, View own, Var states, View other) {
-      Var a = pass.scope(() -> self.forward(pass, x, own));
+      Var a = pass.scope(() -> self.forward(pass, x, null, own));
       Var b = cross == null ? a : pass.scope(() -> cross.forward(pass, a, states, other));
+      return mlp.forward(pass, b);
+    }
+
+    /** The same for new tokens of a decoder, over what is known of those before and of the source. */
+    Var forward(Pass pass, Var x, KeyValueCache past, View own, KeyValueCache states, View other) {
+      Var a = pass.scope(() -> self.forward(pass, x, past, own));
+      Var b = pass.scope(() -> cross.forward(pass, a, states, other));
       return mlp.forward(pass, b);
     }
 
@@ -337,7 +389,9 @@ public final class T5 {
      */
     List<Var> hidden(Pass pass, Var embedded, View own, Var states, View other) {
       int length = embedded.shape().dim(1);
-      Var bias = relativeBias().forward(pass, 0, length, length);
+      Attention first = block.get(0).self.SelfAttention;
+      int before = first.memory.length();
+      Var bias = first.relative_attention_bias.forward(pass, before, length, before + length);
       View view = new View(own.keyBias, own.causal, bias);
       List<Var> hidden = new ArrayList<>(block.size() + 1);
       hidden.add(Ops.dropout(pass, embedded, dropout));
@@ -355,11 +409,7 @@ public final class T5 {
       return hidden;
     }
 
-    private RelativeBias relativeBias() {
-      return block.get(0).self.SelfAttention.relative_attention_bias;
-    }
-
-    private Var end(Pass pass, Var x) {
+    Var end(Pass pass, Var x) {
       return Ops.dropout(pass, final_layer_norm.forward(pass, x), dropout);
     }
 
@@ -375,25 +425,25 @@ public final class T5 {
    * Writes a sequence for a sequence: logits [B, St, V].
    *
    * @param shared [V, D], the tokens of encoder and decoder
-   * @param lm_head [D] → [V]; null where the table of tokens serves as head
+   * @param lm_head [D] → [V]; its weight may be the table of tokens
    * @param outputScale factor of the decoder's last states
    * @param padId token that fills short sequences
    * @param startId token before the first of a target
    */
   public record Generator(
-      Embedding shared,
+      Lookup shared,
       Stack encoder,
       Stack decoder,
       Layer lm_head,
       float outputScale,
       int padId,
       int startId)
-      implements Seq2SeqModel {
+      implements Seq2SeqModel, GenerativeModel {
     @Override
     public TextModel.Output forward(Pass pass, Batch source, Batch target) {
       List<Var> read = encode(pass, source);
       Var states = read.get(read.size() - 1);
-      Var tokens = shared.forward(pass, target.ids(), target.shape()); // [B, St, D]
+      Var tokens = shared.words().forward(pass, target.ids(), target.shape()); // [B, St, D]
       List<Var> written =
           decoder.hidden(
               pass,
@@ -406,16 +456,23 @@ public final class T5 {
     }
 
     /** The encoder's hidden states, [B, S, D] each. */
-    List<Var> encode(Pass pass, Batch source) {
+    public List<Var> encode(Pass pass, Batch source) {
       Var tokens = shared.forward(pass, source.ids(), source.shape()); // [B, S, D]
       return encoder.hidden(pass, tokens, new View(source.keyBias(), false, null), null, null);
     }
 
-    private Var head(Pass pass, Var last) {
-      Var x = outputScale == 1 ? last : Ops.scale(pass, last, outputScale);
-      return lm_head != null
-          ? lm_head.forward(pass, x)
-          : Ops.linear(pass, x, shared.weight(), null);
+    Var head(Pass pass, Var last) {
+      return lm_head.forward(pass, outputScale == 1 ? last : Ops.scale(pass, last, outputScale));
+    }
+
+    @Override
+    public Continuation begin(Engine engine, Batch prompts) {
+      return new T5Continuation(this, engine, prompts);
+    }
+
+    @Override
+    public int longest() {
+      return Integer.MAX_VALUE; // positions are relative
     }
 
     @Override
@@ -478,14 +535,16 @@ public final class T5 {
 
   /** Some files of tied models repeat the table as head. */
   private static Linear head(Config c, Loader load, Embedding shared) throws IOException {
+    Linear tied = new Linear(shared.weight(), null);
+    if (load.weights().checkpoint().isHollow()) {
+      return c.scaledOutput ? tied : load.linear("lm_head", c.width, c.vocabularySize, false);
+    }
     if (!load.weights().has("lm_head.weight")) {
-      return null;
+      return tied;
     }
     Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
-    float[] a = head.weight().value().data();
-    float[] b = shared.weight().value().data();
-    int size = c.vocabularySize * c.width;
-    return Arrays.equals(a, 0, size, b, 0, size) ? null : head;
+    boolean fits = load.weights().has("lm_head.weight", shared.weight().shape());
+    return fits && Loader.same(head.weight(), shared.weight()) ? tied : head;
   }
 
   private static Stack stack(Config c, Loader load, int layers, boolean decoder)
@@ -505,11 +564,13 @@ public final class T5 {
               new SelfLayer(
                   attention(c, at.at("layer.0.SelfAttention"), bias),
                   norm(c, at, "layer.0.layer_norm"),
+                  new Residual(Join.Branch.ATTENTION, c.width),
                   c.dropout),
               decoder
                   ? new CrossLayer(
                       attention(c, at.at("layer.1.EncDecAttention"), null),
                       norm(c, at, "layer.1.layer_norm"),
+                      new Residual(Join.Branch.CROSS_ATTENTION, c.width),
                       c.dropout)
                   : null,
               feedForward(c, at.at(decoder ? "layer.2" : "layer.1"))));
@@ -523,6 +584,7 @@ public final class T5 {
         load.linear("q", c.width, inner, false),
         load.linear("k", c.width, inner, false),
         load.linear("v", c.width, inner, false),
+        Memory.none(c.heads, inner),
         load.linear("o", inner, c.width, false),
         bias,
         c.heads,
@@ -543,6 +605,7 @@ public final class T5 {
                 c.dropout)
             : new PlainMlp(mlp.linear("wi", c.width, c.inner, false), act, out, c.dropout),
         norm(c, load, "layer_norm"),
+        new Residual(Join.Branch.MLP, c.width),
         c.dropout);
   }
 

@@ -88,9 +88,9 @@ public final class Vit {
           heads,
           Loader.count(json, "intermediate_size", 3072),
           Loader.activation(json, "hidden_act", "gelu"),
-          json.doubleOr("hidden_dropout_prob", 0),
-          json.doubleOr("attention_probs_dropout_prob", 0),
-          json.doubleOr("layer_norm_eps", 1e-12),
+          Loader.probability(json, "hidden_dropout_prob", 0),
+          Loader.probability(json, "attention_probs_dropout_prob", 0),
+          Loader.epsilon(json, "layer_norm_eps", 1e-12),
           image[0],
           image[1],
           patch[0],
@@ -140,7 +140,7 @@ public final class Vit {
    */
   public record Projection(Parameter weight, Parameter bias) implements Part {
     Var forward(Pass pass, Tensor pixels) {
-      Shape kernel = weight.value().shape();
+      Shape kernel = weight.shape();
       Tensor patches = unfold(pass, pixels, kernel.dim(2), kernel.dim(3)); // [B, P, C·p·q]
       return Ops.linear(pass, pass.constant(patches), weight, bias); // [B, P, D]
     }

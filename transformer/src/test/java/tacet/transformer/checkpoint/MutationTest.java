@@ -18,10 +18,15 @@ import org.junit.jupiter.api.io.TempDir;
  * Damages valid files at random: each must either be read or refused by a {@link FormatException}
  * that begins with its name, within two seconds. Anything else, an OutOfMemoryError included, fails
  * with the seed.
+ *
+ * <p>More of it: {@code mvn -pl transformer -am test -Dtest=MutationTest -Dtacet.mutations=10000
+ * -Dtest.heap=-Xmx512m -Dsurefire.failIfNoSpecifiedTests=false} damages every kind of file so often,
+ * and prints what came of it.
  */
-@Timeout(120)
+@Timeout(1200)
 class MutationTest {
   private static final long MAX_NANOS = 2_000_000_000L;
+  private static final int WANTED = Integer.getInteger("tacet.mutations", 0);
 
   /** Bytes and integers that readers stumble over. */
   private static final long[] AWKWARD = {
@@ -116,8 +121,10 @@ class MutationTest {
         f -> OnnxWeights.read(Files.readAllBytes(f), f.toString()));
   }
 
-  private void mutate(int count, byte[] valid, int upTo, String name, Reader reader)
+  private void mutate(int usual, byte[] valid, int upTo, String name, Reader reader)
       throws IOException {
+    int count = WANTED > 0 ? WANTED : usual;
+    long longest = 0;
     Path file = dir.resolve(name);
     Files.write(file, valid);
     reader.read(file); // undamaged it must be read
@@ -137,7 +144,14 @@ class MutationTest {
       } catch (IOException | RuntimeException | Error e) {
         throw new AssertionError(name + ", seed " + seed + ": " + e, e);
       }
-      assertThat(System.nanoTime() - start).as("%s, seed %d", name, seed).isLessThan(MAX_NANOS);
+      long nanos = System.nanoTime() - start;
+      assertThat(nanos).as("%s, seed %d", name, seed).isLessThan(MAX_NANOS);
+      longest = Math.max(longest, nanos);
+    }
+    if (WANTED > 0) {
+      System.out.printf(
+          "%s, the first %d bytes damaged %d times: %d read, %d refused, %d ms at most%n",
+          name, upTo, count, count - refused, refused, longest / 1_000_000);
     }
     assertThat(refused).as("%s: refused of %d", name, count).isBetween(count / 4, count);
   }

@@ -1,0 +1,168 @@
+package tacet.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import tacet.transformer.checkpoint.Json;
+import tacet.transformer.checkpoint.SafeTensors;
+
+/** {@code tacet generate} against Hugging Face's generate. */
+class GenerateTest {
+  /** Options by the names of generate's arguments. */
+  private static final Map<String, String> OPTIONS =
+      Map.of(
+          "num_beams", "--beams",
+          "max_new_tokens", "--max-new-tokens",
+          "min_new_tokens", "--min-new-tokens",
+          "length_penalty", "--length-penalty",
+          "early_stopping", "--early-stopping");
+
+  @TempDir Path temp;
+
+  private static Path golden(String name) throws URISyntaxException {
+    return Path.of(GenerateTest.class.getResource("/golden/" + name).toURI());
+  }
+
+  private long[] generated(Path dir, Object... more) throws IOException {
+    Path out = temp.resolve("out.safetensors");
+    List<Object> args =
+        new ArrayList<>(
+            List.of(
+                "generate",
+                "--model",
+                dir,
+                "--inputs",
+                dir.resolve("inputs.safetensors"),
+                "--output",
+                out));
+    args.addAll(List.of(more));
+    Cli.Result r = Cli.run(args.toArray());
+    assertThat(r.err()).isEmpty();
+    try (SafeTensors found = SafeTensors.open(out)) {
+      return found.readLongs("generated");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"t5-untied", "t5-tied", "gpt2-generates", "opt-generates"})
+  void idsAreThoseOfTransformers(String name) throws Exception {
+    Path dir = golden(name);
+    try (SafeTensors expected = SafeTensors.open(dir.resolve("generated.safetensors"))) {
+      assertThat(expected.names()).hasSize(7);
+      for (String arguments : expected.names()) {
+        List<Object> options = new ArrayList<>();
+        for (String argument : arguments.split(" ")) {
+          String[] parts = argument.split("=");
+          options.addAll(List.of(OPTIONS.get(parts[0]), parts[1]));
+        }
+        assertThat(generated(dir, options.toArray()))
+            .as(arguments)
+            .isEqualTo(expected.readLongs(arguments));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"t5-relu, 1", "t5-gated, 3"})
+  void agreesWithTheSharedGoldens(String name, int beams) throws Exception {
+    Path shared = Cli.shared("golden");
+    assumeTrue(shared != null, "the shared golden files are not here");
+    Path dir = shared.resolve(name);
+    try (SafeTensors expected = SafeTensors.open(dir.resolve("expected.safetensors"))) {
+      assertThat(generated(dir, "--max-new-tokens", 8, "--beams", beams))
+          .isEqualTo(expected.readLongs("generated"));
+    }
+  }
+
+  @Test
+  void threadsAndSeedsMakeNoDifferenceOrOne() throws Exception {
+    Path dir = golden("gpt2-generates");
+    long[] one = generated(dir, "--sample", "--temperature", 2, "--seed", 5, "--threads", 1);
+    assertThat(generated(dir, "--sample", "--temperature", 2, "--seed", 5, "--threads", 2))
+        .isEqualTo(one);
+    assertThat(generated(dir, "--sample", "--temperature", 2, "--seed", 6)).isNotEqualTo(one);
+    assertThat(generated(dir, "--sample", "--top-k", 1, "--min-new-tokens", 20))
+        .isEqualTo(generated(dir, "--min-new-tokens", 20));
+  }
+
+  /** A GPT-2 of 53 words: the words of its greedy ids, streamed, at once, and as JSON. */
+  @Test
+  void textIsContinued() throws Exception {
+    Path model = temp.resolve("model");
+    Path dir = golden("gpt2-generates");
+    Files.createDirectories(model);
+    for (String file : List.of("config.json", "model.safetensors")) {
+      Files.copy(dir.resolve(file), model.resolve(file));
+    }
+    List<String> words = new ArrayList<>(List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"));
+    for (int i = words.size(); i < 53; i++) {
+      words.add("w" + (char) ('a' + i / 26) + (char) ('a' + i % 26));
+    }
+    Files.write(model.resolve("vocab.txt"), words);
+    String text = words.get(9) + " " + words.get(30);
+    Object[] args = {"generate", "--model", model, "--text", text, "--max-new-tokens", 6};
+    Cli.Result streamed = Cli.run(args);
+    assertThat(streamed.err()).isEmpty();
+    assertThat(streamed.out().strip()).isNotEmpty();
+    Cli.Result json = Cli.run(with(args, "--json"));
+    Json result = Json.parse(json.out(), "stdout");
+    assertThat(result.get("texts").elements().get(0).asString())
+        .isEqualTo(streamed.out().stripTrailing());
+    assertThat(result.get("ids").elements().get(0).elements()).hasSizeBetween(5, 10);
+    // The same text in a batch, beside a longer one.
+    Cli.Result both = Cli.run(with(args, "--text", text + " " + words.get(12) + " wab"));
+    assertThat(both.out().lines().toList()).hasSize(2);
+    assertThat(both.out().lines().findFirst().orElseThrow())
+        .isEqualTo(streamed.out().stripTrailing());
+    assertThat(Cli.run(with(args, "--beams", 3)).out()).hasLineCount(1);
+  }
+
+  private static Object[] with(Object[] args, Object... more) {
+    List<Object> all = new ArrayList<>(List.of(args));
+    all.addAll(List.of(more));
+    return all.toArray();
+  }
+
+  @Test
+  void mistakesAreOneLine() throws Exception {
+    Path gpt2 = golden("gpt2-generates");
+    Path in = gpt2.resolve("inputs.safetensors");
+    Path out = temp.resolve("out.safetensors");
+    Object[][] usage = {
+      {"generate", "--model", gpt2},
+      {"generate", "--model", gpt2, "--inputs", in},
+      {"generate", "--model", gpt2, "--inputs", in, "--output", out, "--sample", "--beams", 2},
+      {"generate", "--model", gpt2, "--inputs", in, "--output", out, "--sample", "--top-p", 0},
+      {"generate", "--model", gpt2, "--inputs", in, "--output", out, "--beams", 0}
+    };
+    for (Object[] args : usage) {
+      Cli.Result r = Cli.run(args);
+      assertThat(r.code()).as(r.err()).isEqualTo(2);
+      assertThat(r.err()).startsWith("tacet: ").hasLineCount(1);
+    }
+    Path right = golden("t5-tied").resolve("inputs.safetensors");
+    Object[][] failures = {
+      {"generate", "--model", golden("bert-relu"), "--inputs", in, "--output", out},
+      {"generate", "--model", gpt2, "--inputs", in, "--output", out, "--max-new-tokens", 99},
+      {"generate", "--model", gpt2, "--inputs", right, "--output", out}
+    };
+    for (Object[] args : failures) {
+      Cli.Result r = Cli.run(args);
+      assertThat(r.code()).as(r.err()).isEqualTo(1);
+      assertThat(r.err()).startsWith("tacet: ").hasLineCount(1).doesNotContain("Exception");
+    }
+    assertThat(Files.exists(out)).isFalse();
+  }
+}
