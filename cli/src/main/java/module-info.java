@@ -1,4 +1,5 @@
 /** The {@code tacet} command. */
+@SuppressWarnings("requires-automatic") // of the readers of parquet and TOML
 module tacet.cli {
   requires java.desktop;
   requires tacet.deft;
