@@ -8,8 +8,12 @@ import tacet.autograd.Pass;
 import tacet.deft.task.Squad;
 import tacet.tensor.Engine;
 import tacet.transformer.Batch;
+import tacet.transformer.GenerativeModel;
 import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Tap;
+import tacet.transformer.generation.Limits;
+import tacet.transformer.generation.Strategy;
+import tacet.transformer.generation.TextGenerator;
 import tacet.transformer.text.Tokenizer;
 import tacet.transformer.text.Truncation;
 
@@ -94,10 +98,10 @@ public final class AnswerProblem implements Problem<Seq2SeqModel> {
     for (Sequences.Cut cut : devPairs.sortedBatches(BATCH)) {
       try (Pass pass = Pass.inference(engine)) {
         Batch target = cut.target(tapped);
-        meter.observe(pass, new Tokens(cut.source(), target));
+        meter.observe(pass, new Tokens(model.seen(cut.source()), target));
         tapped.forward(pass, cut.source(), target);
       }
-      int[][] written = Sequences.greedy(engine, model, cut.source(), end, LONGEST_ANSWER);
+      int[][] written = write(engine, model, cut.source());
       for (int b = 0; b < written.length; b++) {
         answers.put(dev.get(cut.numbers()[b]).id(), tokenizer.decode(written[b], true).strip());
       }
@@ -110,6 +114,15 @@ public final class AnswerProblem implements Problem<Seq2SeqModel> {
         seconds);
   }
 
+  /** Greedily, with the memory of what was written where the model has one. */
+  private int[][] write(Engine engine, Seq2SeqModel model, Batch source) {
+    if (model instanceof GenerativeModel writer) {
+      Limits limits = new Limits(LONGEST_ANSWER, 0, List.of(end), devPairs.padId());
+      return new TextGenerator(writer, limits).write(engine, source, new Strategy.Greedy());
+    }
+    return Sequences.greedy(engine, model, source, end, LONGEST_ANSWER);
+  }
+
   @Override
   public float[] outputs(Engine engine, Seq2SeqModel model, int examples, Watch watch) {
     Sequences some =
@@ -120,7 +133,7 @@ public final class AnswerProblem implements Problem<Seq2SeqModel> {
     for (Sequences.Cut cut : some.sortedBatches(BATCH)) {
       try (Pass pass = Pass.inference(engine)) {
         Batch target = cut.target(model);
-        watch.begins(pass, new Tokens(cut.source(), target));
+        watch.begins(pass, new Tokens(model.seen(cut.source()), target));
         all.add(model.forward(pass, cut.source(), target).logits().value());
       }
     }

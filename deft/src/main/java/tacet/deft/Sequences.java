@@ -47,7 +47,7 @@ public record Sequences(List<Item> items, int padId) {
   record Load(Cut cut, Batch decoder) implements Problem.Load<Seq2SeqModel> {
     @Override
     public Tokens tokens(Seq2SeqModel model) {
-      return new Tokens(cut.source, decoder);
+      return new Tokens(model.seen(cut.source), decoder);
     }
 
     @Override

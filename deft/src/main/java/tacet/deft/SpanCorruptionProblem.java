@@ -140,7 +140,7 @@ public record SpanCorruptionProblem(
       Sequences.Load load = whole(items);
       Batch target = load.cut().target(tapped);
       try (Pass pass = Pass.inference(engine)) {
-        meter.observe(pass, new Tokens(load.cut().source(), target));
+        meter.observe(pass, new Tokens(model.seen(load.cut().source()), target));
         Var logits = tapped.forward(pass, load.cut().source(), target).logits();
         double w = load.weight();
         loss += w * Losses.crossEntropy(pass, logits, load.cut().labels()).value().item();
@@ -166,7 +166,7 @@ public record SpanCorruptionProblem(
       Sequences.Load load = whole(items);
       Batch target = load.cut().target(model);
       try (Pass pass = Pass.inference(engine)) {
-        watch.begins(pass, new Tokens(load.cut().source(), target));
+        watch.begins(pass, new Tokens(model.seen(load.cut().source()), target));
         all.add(model.forward(pass, load.cut().source(), target).logits().value());
       }
     }
