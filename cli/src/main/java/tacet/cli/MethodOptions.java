@@ -121,11 +121,23 @@ final class MethodOptions {
   @Option(names = "--prompt-text", paramLabel = "TEXT", description = "For --prompt-init text.")
   private String promptText;
 
+  @Option(
+      names = "--modules-to-save",
+      split = ",",
+      paramLabel = "NAME",
+      description = "Parts that are trained whole besides the head, such as bert.pooler.dense.")
+  private List<String> more = List.of();
+
   private MethodOptions() {}
 
   /** The word for what is trained. */
   String name() {
     return method.name();
+  }
+
+  /** The word for what is trained, where an adapter that was loaded may say otherwise. */
+  String name(PeftMethod chosen) {
+    return chosen == null || chosen instanceof Lora && isQlora() ? method.name() : chosen.name();
   }
 
   /** Whether frozen weights are kept in four bits, and the optimizer's moments in a file. */
@@ -142,9 +154,10 @@ final class MethodOptions {
    * What was chosen; null if all weights are trained.
    *
    * @param base the model that it is for
-   * @param modulesToSave what is new in it
+   * @param head what is new in it
    */
-  PeftMethod choose(ModelSource source, Part base, List<String> modulesToSave) throws IOException {
+  PeftMethod choose(ModelSource source, Part base, List<String> head) throws IOException {
+    List<String> modulesToSave = modulesToSave(head);
     return switch (method) {
       case lora, qlora ->
           new Lora(
@@ -167,6 +180,13 @@ final class MethodOptions {
       case prompt -> new Prompt(virtualTokens, start(source), modulesToSave);
       case full -> null;
     };
+  }
+
+  /** The head, and what else is to be trained whole. */
+  List<String> modulesToSave(List<String> head) {
+    List<String> all = new ArrayList<>(head);
+    more.stream().filter(m -> !all.contains(m)).forEach(all::add);
+    return all;
   }
 
   private Targets targets(Part base) {
@@ -204,7 +224,7 @@ final class MethodOptions {
 
   /** What was chosen, for metrics.json. */
   void describe(PeftMethod chosen, Map<String, Object> c) {
-    c.put("method", chosen == null ? method.name() : chosen.name());
+    c.put("method", name(chosen));
     switch (chosen) {
       case null -> {}
       case Lora lora -> {

@@ -193,7 +193,7 @@ final class TrainCommand implements Callable<Integer> {
       PeftMethod method = methodOptions.choose(source, base, modules);
       Part adapted = MethodOptions.apply(method, base, seed);
       Map<String, Parameter> trainable = Surgery.trainable(adapted);
-      List<String> saved = modules;
+      List<String> saved = methodOptions.modulesToSave(modules);
       long count = Surgery.count(trainable);
       trainable
           .keySet()
@@ -232,7 +232,7 @@ final class TrainCommand implements Callable<Integer> {
     times.put("evaluate", result.seconds());
     return new RunMetrics(
         task.name(),
-        method == null ? methodOptions.name() : method.name(),
+        methodOptions.name(method),
         result.score(),
         result.metrics(),
         result.density(),

@@ -51,8 +51,8 @@ class AdapterContractTest {
   /** 8 bases and 5 methods, without prompts of images, with T5's other prefix. */
   private static final int COMBINATIONS = 8 * 5 - 1 + 1;
 
-  private static final double STEP = 4e-3;
-  private static final double SLOPE = 2e-2; // of a difference of float32 losses
+  private static final double STEP = 1e-3; // small, because ReLUs have corners
+  private static final double SLOPE = 3e-2; // of a difference of float32 losses
 
   @TempDir Path temp;
 

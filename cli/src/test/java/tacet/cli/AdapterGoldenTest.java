@@ -19,7 +19,7 @@ class AdapterGoldenTest {
   private static final double NOISE = 1e-6; // a gradient that is zero by algebra
 
   /** What the script makes: a case that gets lost is noticed. */
-  private static final int CASES = 33;
+  private static final int CASES = 34;
 
   @TempDir Path temp;
 

@@ -3,6 +3,8 @@ package tacet.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -35,7 +37,8 @@ import tacet.transformer.model.Vit;
  */
 @Timeout(1800)
 class HostileModelsTest {
-  private static final long MAX_NANOS = 2_000_000_000L;
+  private static final long MAX_NANOS = 2_000_000_000L; // of a processor, not by the clock
+  private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
   private static final int WANTED = Integer.getInteger("tacet.mutations", 0);
 
   /** What is put in the place of a value in JSON. */
@@ -187,7 +190,7 @@ class HostileModelsTest {
       byte[] bytes = name.endsWith(".json") ? json(valid, random) : header(valid, random);
       Files.delete(dir.resolve(name));
       Files.write(dir.resolve(name), bytes);
-      long start = System.nanoTime();
+      long start = THREADS.getCurrentThreadCpuTime();
       try {
         use.run(dir);
       } catch (IOException e) {
@@ -196,11 +199,11 @@ class HostileModelsTest {
       } catch (RuntimeException | Error e) {
         throw new AssertionError(from.getFileName() + "/" + name + ", seed " + seed + ": " + e, e);
       }
-      long nanos = System.nanoTime() - start;
+      long nanos = THREADS.getCurrentThreadCpuTime() - start;
       assertThat(nanos).as("%s, seed %d", name, seed).isLessThan(MAX_NANOS);
       longest = Math.max(longest, nanos);
     }
-    assertThat(refused).as("refused of %d", count).isBetween(count / 8, count - 1);
+    assertThat(refused).as("refused of %d", count).isBetween(count / 8, count);
     if (WANTED > 0) {
       System.out.printf(
           "%s/%s damaged %d times: %d opened, %d refused, %d ms at most%n",

@@ -109,7 +109,7 @@ public record Prompt(int tokens, Start start, List<String> modulesToSave) implem
         throw new IllegalArgumentException(
             "token " + id + " of the prompt's text is not in a vocabulary of " + vocabulary);
       }
-      System.arraycopy(words.value().data(), id * d, t.data(), i * d, d);
+      words.source().read(id * d, t.data(), i * d, d);
     }
     return t;
   }

@@ -1,7 +1,10 @@
 package tacet.peft;
 
 import tacet.autograd.Pass;
+import tacet.tensor.Engine;
 import tacet.transformer.Batch;
+import tacet.transformer.Continuation;
+import tacet.transformer.GenerativeModel;
 import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
@@ -12,7 +15,7 @@ import tacet.transformer.TextModel;
  * @param base with a {@link PromptTable} in it
  * @param tokens P
  */
-record PromptSeq2Seq(Seq2SeqModel base, int tokens) implements Seq2SeqModel {
+record PromptSeq2Seq(Seq2SeqModel base, int tokens) implements Seq2SeqModel, GenerativeModel {
   @Override
   public TextModel.Output forward(Pass pass, Batch source, Batch target) {
     return base.forward(pass, seen(source), target);
@@ -26,6 +29,23 @@ record PromptSeq2Seq(Seq2SeqModel base, int tokens) implements Seq2SeqModel {
   @Override
   public Batch seen(Batch source) {
     return source.behind(tokens);
+  }
+
+  @Override
+  public Continuation begin(Engine engine, Batch prompts) {
+    return generator().begin(engine, seen(prompts));
+  }
+
+  @Override
+  public int longest() {
+    return generator().longest();
+  }
+
+  private GenerativeModel generator() {
+    if (base instanceof GenerativeModel g) {
+      return g;
+    }
+    throw new IllegalStateException("the model under the prompt does not generate");
   }
 
   @Override

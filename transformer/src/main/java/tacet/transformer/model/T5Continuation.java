@@ -64,7 +64,7 @@ final class T5Continuation implements Continuation {
     Var bias = table.forward(pass, memory + written, 1, memory + written + 1);
     T5.View own = new T5.View(null, true, bias);
     T5.View other = new T5.View(keyBias, false, null);
-    Var x = model.shared().forward(pass, tokens, Shape.of(rows(), 1)); // [R, 1, D]
+    Var x = model.shared().words().forward(pass, tokens, Shape.of(rows(), 1)); // [R, 1, D]
     for (int i = 0; i < blocks.size(); i++) {
       int block = i;
       Var in = x;
