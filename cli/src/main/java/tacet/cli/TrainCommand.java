@@ -225,7 +225,7 @@ final class TrainCommand implements Callable<Integer> {
     times.put("evaluate", result.seconds());
     return new RunMetrics(
         work.problem().name(),
-        method == null ? methodOptions.name() : method.name(),
+        methodOptions.name(method),
         result.score(),
         result.metrics(),
         result.density(),
