@@ -4,6 +4,7 @@ module tacet.deft {
   requires transitive tacet.hardware;
 
   exports tacet.deft;
+  exports tacet.deft.experiment;
   exports tacet.deft.report;
   exports tacet.deft.task;
 }

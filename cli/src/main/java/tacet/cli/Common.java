@@ -41,6 +41,10 @@ final class Common {
     return Engine.ofThreads(threads);
   }
 
+  int threads() {
+    return threads;
+  }
+
   Progress progress() {
     return new Progress(spec.commandLine().getErr(), quiet);
   }

@@ -18,6 +18,7 @@ import tacet.deft.EnergyProbe;
 import tacet.deft.Evaluator;
 import tacet.deft.Padding;
 import tacet.deft.Ramp;
+import tacet.deft.TextProblem;
 import tacet.deft.Trainer;
 import tacet.deft.report.DemoResults;
 import tacet.deft.report.DemoResults.EnergyRatio;
@@ -134,21 +135,13 @@ final class DemoCommand implements Callable<Integer> {
       Progress progress)
       throws IOException {
     TextModel model = lora.applyTo(base, seed);
-    Trainer trainer =
-        new Trainer(
+    Trainer<TextModel> trainer =
+        new Trainer<>(
             engine,
             model,
-            task,
-            new Trainer.Settings(
-                size().epochs,
-                size().batch,
-                LEARNING_RATE,
-                0.06,
-                0.01,
-                0,
-                seed,
-                loss,
-                size().ramp));
+            new TextProblem(task, train, dev),
+            Trainer.Settings.of(
+                size().epochs, size().batch, LEARNING_RATE, seed, loss, size().ramp));
     Path dir = out.resolve(name);
     Files.createDirectories(dir);
     long start = System.nanoTime();
@@ -157,8 +150,8 @@ final class DemoCommand implements Callable<Integer> {
     try (RunLog log = RunLog.create(dir.resolve("log.jsonl"))) {
       listener =
           new TrainCommand.TrainingProgress(
-              progress, name.toUpperCase(Locale.ROOT), trainer.totalSteps(train), log);
-      result = trainer.run(train, dev, null, listener);
+              progress, name.toUpperCase(Locale.ROOT), trainer.totalSteps(), log);
+      result = trainer.run(null, listener, () -> false).last();
     }
     double seconds = (System.nanoTime() - start) * 1e-9;
     AdapterFile.save(dir.resolve("adapter"), model, lora, "SEQ_CLS", ModelSource.MINILM);

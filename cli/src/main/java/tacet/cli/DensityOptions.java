@@ -45,6 +45,14 @@ final class DensityOptions {
       description = "Let lambda grow from 0 to full between these shares of the steps (0,0).")
   private String ramp = "0,0";
 
+  @Option(
+      names = "--density-form",
+      paramLabel = "FORM",
+      description =
+          "What the surrogate is applied to: elementwise, or feature_map, each neuron's mean"
+              + " (elementwise).")
+  private DensityLoss.Form form = DensityLoss.Form.ELEMENTWISE;
+
   private DensityOptions() {}
 
   /** How λ grows. */
@@ -68,6 +76,6 @@ final class DensityOptions {
     Surrogate s = Surrogate.valueOf(surrogate.name().toUpperCase(Locale.ROOT));
     Double given = s == Surrogate.L0 ? epsilon : beta;
     double parameter = given == null ? DensityLoss.standardParameter(s) : given;
-    return new DensityLoss(s, parameter, lambda, padding);
+    return new DensityLoss(s, parameter, lambda, padding, form);
   }
 }

@@ -8,15 +8,14 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import tacet.deft.Dataset;
+import tacet.deft.Ada;
 import tacet.deft.Evaluator;
 import tacet.deft.report.RunMetrics;
-import tacet.deft.task.Task;
 import tacet.peft.AdapterFile;
 import tacet.tensor.Engine;
 import tacet.tensor.measure.Host;
+import tacet.transformer.Part;
 import tacet.transformer.Surgery;
-import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
 
 /** {@code tacet evaluate}: metric, densities per layer, time and memory of a model on a task. */
@@ -39,52 +38,71 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--seed", paramLabel = "N", description = "Of a built-in task's data (1).")
   private long seed = 1;
 
+  @Option(names = "--out", paramLabel = "F", description = "Write the result as metrics.json too.")
+  private Path out;
+
+  @Mixin private DensityDetails details;
   @Mixin private Common common;
 
   private EvaluateCommand() {}
 
   @Override
   public Integer call() throws IOException {
-    Task task = data.task(seed);
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
-      Dataset dev = source.dataset(task.dev().read(), data.maxLength());
-      TextModel base = model.classifier(source, task.outputs(), seed).model();
-      TextModel plain = base;
-      String method = "none";
-      long trainable = 0;
-      long all = Surgery.count(Surgery.parameters(base));
-      if (adapter != null) {
-        AdapterFile.Loaded<TextModel> loaded = AdapterFile.load(adapter, base);
-        trainable = Surgery.count(Surgery.trainable(loaded.model()));
-        all = Surgery.count(Surgery.parameters(loaded.model()));
-        plain = TunedModel.merged(loaded.model());
-        method = loaded.method().name();
-      } else if (!source.hasClassifier()) {
-        throw new UserException(
-            source.name() + " has no classification head; name an adapter with --adapter");
-      }
-      Evaluator.Result result = Evaluator.evaluate(engine, plain, dev, task);
-      Map<String, Object> configuration = new LinkedHashMap<>();
-      configuration.put("model", source.name());
-      configuration.put("adapter", adapter == null ? null : adapter.toString());
-      configuration.put("activation", model.activation());
-      configuration.put("weights", model.weights());
-      configuration.put("max_length", data.maxLength());
-      RunMetrics metrics =
-          new RunMetrics(
-              task.name(),
-              method,
-              result.score(),
-              result.metrics(),
-              result.density(),
-              null,
-              trainable,
-              100.0 * trainable / all,
-              Map.of("evaluate", result.seconds()),
-              Host.peakMemoryMb(),
-              Json.of(configuration));
+      return evaluate(engine, source, Work.of(model, source, data, seed, 0));
+    }
+  }
+
+  private <M extends Part> int evaluate(Engine engine, ModelSource source, Work<M> work)
+      throws IOException {
+    M base = work.model();
+    M plain = base;
+    String method = "none";
+    long trainable = 0;
+    long all = Surgery.count(Surgery.parameters(base));
+    if (adapter != null) {
+      AdapterFile.Loaded<M> loaded = AdapterFile.load(adapter, base);
+      trainable = Surgery.count(Surgery.trainable(loaded.model()));
+      all = Surgery.count(Surgery.parameters(loaded.model()));
+      method = loaded.method().name();
+      plain = Ada.finish(TunedModel.merged(Ada.load(adapter, loaded.model())));
+    } else if (!source.hasHead()) {
+      throw new UserException(
+          source.name() + " has no head for the task; name an adapter with --adapter");
+    }
+    Evaluator.Result result = work.problem().evaluate(engine, plain);
+    Map<String, Object> configuration = new LinkedHashMap<>();
+    configuration.put("model", source.name());
+    configuration.put("adapter", adapter == null ? null : adapter.toString());
+    configuration.put("activation", model.activation());
+    configuration.put("weights", model.weights());
+    configuration.put("max_length", data.maxLength());
+    configuration.put("skipped_blocks", Ada.skipped(plain));
+    configuration.put("weights_mb", Surgery.count(Surgery.parameters(plain)) * 4.0 / (1 << 20));
+    RunMetrics metrics =
+        new RunMetrics(
+            work.problem().name(),
+            method,
+            result.score(),
+            result.metrics(),
+            result.density(),
+            result.decoder(),
+            trainable,
+            100.0 * trainable / all,
+            Map.of("evaluate", result.seconds()),
+            Host.peakMemoryMb(),
+            Json.of(configuration));
+    if (out != null) {
+      metrics.write(out);
+    }
+    if (common.json) {
+      Map<String, Object> json = new LinkedHashMap<>(metrics.toJson().members());
+      json.putAll(details.run(engine, plain, work.problem(), common));
+      common.out().println(Json.of(json));
+    } else {
       Summary.print(common, metrics);
+      details.run(engine, plain, work.problem(), common);
     }
     return 0;
   }

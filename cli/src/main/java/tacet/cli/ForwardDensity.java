@@ -2,10 +2,12 @@ package tacet.cli;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
 import tacet.deft.DensityLoss;
 import tacet.deft.Padding;
+import tacet.deft.Tokens;
 import tacet.tensor.Tensor;
 import tacet.tensor.kernel.Kernels;
 import tacet.transformer.Batch;
@@ -24,11 +26,13 @@ final class ForwardDensity {
   }
 
   private final DensityLoss density;
-  private final List<Side> sides = new ArrayList<>();
-  private final List<DensityLoss.Terms> terms = new ArrayList<>();
+  private final List<Side> sides;
+  private final DensityLoss.Terms terms;
 
-  private ForwardDensity(DensityLoss density) {
+  private ForwardDensity(DensityLoss density, List<Side> sides, DensityLoss.Terms terms) {
     this.density = density;
+    this.sides = sides;
+    this.terms = terms;
   }
 
   /**
@@ -37,27 +41,20 @@ final class ForwardDensity {
    * @param target tokens of the decoder; null for a model without one
    */
   static ForwardDensity observe(DensityLoss density, Pass pass, Batch source, Batch target) {
-    ForwardDensity d = new ForwardDensity(density);
-    if (target == null) {
-      Side all = new Side("", source);
-      d.sides.add(all);
-      d.terms.add(density.observe(pass, source, v -> all.shares.add(shares(pass, source, v))));
-      return d;
-    }
-    Side encoder = new Side(".encoder", source);
-    Side decoder = new Side(".decoder", target);
-    d.sides.addAll(List.of(encoder, decoder));
-    DensityLoss.Sides both =
+    Tokens tokens = new Tokens(source, target);
+    Side first = new Side(target == null ? "" : ".encoder", source);
+    Side second = target == null ? null : new Side(".decoder", target);
+    DensityLoss.Terms terms =
         density.observe(
             pass,
-            source,
-            target,
+            tokens,
+            Map.of(),
             (name, v) -> {
-              Side side = name.startsWith("decoder.") ? decoder : encoder;
+              Side side = tokens.of(name) == source ? first : second;
               side.shares.add(shares(pass, side.tokens, v));
             });
-    d.terms.addAll(List.of(both.encoder(), both.decoder()));
-    return d;
+    return new ForwardDensity(
+        density, second == null ? List.of(first) : List.of(first, second), terms);
   }
 
   /** Writes what was seen; the task loss and λ · each side's density loss. */
@@ -65,10 +62,10 @@ final class ForwardDensity {
     Var loss = taskLoss;
     for (int i = 0; i < sides.size(); i++) {
       Side side = sides.get(i);
-      Var d = terms.get(i).loss(pass);
+      Var d = i == 0 ? terms.encoderLoss(pass) : terms.decoderLoss(pass);
       writer.add("density_loss" + side.suffix, d.value().copy());
       writer.add("density" + side.suffix, exact(side, density.padding()));
-      loss = terms.get(i).addTo(pass, loss, d);
+      loss = terms.addTo(pass, loss, d);
     }
     return loss;
   }

@@ -29,7 +29,10 @@ import picocli.CommandLine.Spec;
     subcommands = {
       DemoCommand.class,
       TrainCommand.class,
+      PretrainCommand.class,
+      ExperimentCommand.class,
       EvaluateCommand.class,
+      PruneCommand.class,
       ForwardCommand.class,
       GenerateCommand.class,
       MergeCommand.class,

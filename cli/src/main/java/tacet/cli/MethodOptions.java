@@ -135,6 +135,11 @@ final class MethodOptions {
     return method.name();
   }
 
+  /** The word for what is trained, where an adapter that was loaded may say otherwise. */
+  String name(PeftMethod chosen) {
+    return chosen == null || chosen instanceof Lora && isQlora() ? method.name() : chosen.name();
+  }
+
   /** Whether frozen weights are kept in four bits, and the optimizer's moments in a file. */
   boolean isQlora() {
     return method == Method.qlora;
@@ -219,7 +224,7 @@ final class MethodOptions {
 
   /** What was chosen, for metrics.json. */
   void describe(PeftMethod chosen, Map<String, Object> c) {
-    c.put("method", chosen == null ? method.name() : chosen.name());
+    c.put("method", name(chosen));
     switch (chosen) {
       case null -> {}
       case Lora lora -> {

@@ -58,6 +58,8 @@ final class ModelSource implements AutoCloseable {
        "pad_token_id": 0}
       """;
 
+  private static final String PREPROCESSOR = "preprocessor_config.json";
+
   private static final List<String> TOKENIZER_FILES =
       List.of(
           "tokenizer.json",
@@ -69,7 +71,7 @@ final class ModelSource implements AutoCloseable {
           "added_tokens.json",
           "spiece.model",
           "generation_config.json",
-          "preprocessor_config.json");
+          PREPROCESSOR);
 
   private final String name;
   private final Checkpoint checkpoint;
@@ -154,14 +156,22 @@ final class ModelSource implements AutoCloseable {
 
   /** Examples as the model reads them: cut to what it can see, filled with its padding token. */
   Dataset dataset(List<Example> examples, int maxLength) throws IOException {
-    Tokenizer tokenizer = tokenizer();
-    Integer pad = tokenizer.padId();
-    int padId = checkpoint.config().intOr("pad_token_id", pad == null ? 0 : pad);
-    int longest = Math.min(maxLength, TextModels.longest(checkpoint.config()));
-    return Dataset.of(examples, tokenizer, longest, padId);
+    return Dataset.of(examples, tokenizer(), Math.min(maxLength, longest()), padId());
   }
 
-  private String type() throws IOException {
+  /** The token that fills short sequences. */
+  int padId() throws IOException {
+    Integer pad = tokenizer().padId();
+    return checkpoint.config().intOr("pad_token_id", pad == null ? 0 : pad);
+  }
+
+  /** The longest sequence that the model has positions for. */
+  int longest() throws IOException {
+    return TextModels.longest(checkpoint.config());
+  }
+
+  /** The kind of model, by its configuration. */
+  String type() throws IOException {
     return checkpoint.config().get("model_type").asString();
   }
 
@@ -190,6 +200,13 @@ final class ModelSource implements AutoCloseable {
 
   boolean hasClassifier() {
     return TextModels.hasClassifier(checkpoint);
+  }
+
+  /** Whether the checkpoint has a head that a task can be judged with. */
+  boolean hasHead() {
+    return hasClassifier()
+        || checkpoint.contains("qa_outputs.weight")
+        || checkpoint.contains("decoder.final_layer_norm.weight");
   }
 
   int labels() throws IOException {
@@ -249,28 +266,14 @@ final class ModelSource implements AutoCloseable {
     return Files.exists(file) ? List.of(Json.read(file), config()) : List.of(config());
   }
 
-  /** Images as the model's preprocessor_config.json wants them, or as most ViTs do. */
+  /** Images as {@link #imagePreprocessor} makes them. */
   Tensor pixels(List<Path> files) throws IOException {
     return pixels(checkpoint, Path.of(name), files);
   }
 
   static Tensor pixels(Checkpoint checkpoint, Path dir, List<Path> files) throws IOException {
     Vit.open(checkpoint); // a size that the weights do not have is refused before it takes memory
-    Vit.Config vit = Vit.Config.of(checkpoint.config());
-    Path file = dir.resolve("preprocessor_config.json");
-    Json config = checkpoint.config();
-    ImagePreprocessor preprocessor =
-        ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
-    if (Files.exists(file)) {
-      config = Json.read(file);
-      preprocessor = ImagePreprocessor.of(config);
-      if (preprocessor.height() != vit.imageHeight() || preprocessor.width() != vit.imageWidth()) {
-        throw config.error(
-            String.format(
-                "images become %d x %d pixels, the model of config.json takes %d x %d",
-                preprocessor.height(), preprocessor.width(), vit.imageHeight(), vit.imageWidth()));
-      }
-    }
+    ImagePreprocessor preprocessor = imagePreprocessor(checkpoint, dir);
     List<RgbImage> images = new ArrayList<>();
     for (Path image : files) {
       images.add(ImageFile.read(image));
@@ -278,8 +281,66 @@ final class ModelSource implements AutoCloseable {
     try {
       return preprocessor.pixels(images);
     } catch (IllegalArgumentException e) { // an image that is not to be resized
-      throw config.error(e.getMessage());
+      Path file = dir.resolve(PREPROCESSOR);
+      throw (Files.exists(file) ? Json.read(file) : checkpoint.config()).error(e.getMessage());
     }
+  }
+
+  /** What the model's preprocessor_config.json says, or what most ViTs want. */
+  ImagePreprocessor imagePreprocessor() throws IOException {
+    return imagePreprocessor(checkpoint, Path.of(name));
+  }
+
+  private static ImagePreprocessor imagePreprocessor(Checkpoint checkpoint, Path dir)
+      throws IOException {
+    Vit.Config vit = Vit.Config.of(checkpoint.config());
+    Path file = dir.resolve(PREPROCESSOR);
+    if (!Files.exists(file)) {
+      return ImagePreprocessor.standard(vit.imageHeight(), vit.imageWidth());
+    }
+    Json config = Json.read(file);
+    ImagePreprocessor preprocessor = ImagePreprocessor.of(config);
+    if (preprocessor.height() != vit.imageHeight() || preprocessor.width() != vit.imageWidth()) {
+      throw config.error(
+          String.format(
+              "images become %d x %d pixels, the model of config.json takes %d x %d",
+              preprocessor.height(), preprocessor.width(), vit.imageHeight(), vit.imageWidth()));
+    }
+    return preprocessor;
+  }
+
+  /** Height of the images that the model sees, in pixels. */
+  int imageSide() throws IOException {
+    return Vit.Config.of(checkpoint.config()).imageHeight();
+  }
+
+  /** The image model with a head for so many classes, new where the file has none or another. */
+  ImageModel imageClassifier(int labels, long seed) throws IOException {
+    boolean other = hasClassifier() && checkpoint.read("classifier.bias").size() != labels;
+    Weights w = (other ? withoutHead() : checkpoint).weights();
+    w.ignore("vit.pooler.", "pooler.", "decoder.", "vit.embeddings.mask_token");
+    ImageModel model = Vit.classifier(Vit.Config.of(checkpoint.config()), w, labels, seed);
+    w.finish();
+    warmUp.close();
+    return model;
+  }
+
+  /** The checkpoint without a head that tells other classes apart. */
+  private Checkpoint withoutHead() throws IOException {
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    for (String tensor : checkpoint.names()) {
+      if (!tensor.startsWith("classifier.")) {
+        tensors.put(tensor, checkpoint.read(tensor));
+      }
+    }
+    return Checkpoint.of(name, checkpoint.config(), tensors);
+  }
+
+  /** The model with a head that points into texts, new where the file has none. */
+  TextModels.Classifier questionAnswering(long seed) throws IOException {
+    TextModels.Classifier model = TextModels.questionAnswering(checkpoint, seed);
+    warmUp.close();
+    return model;
   }
 
   /** Tokens of an image: its patches and one. */
@@ -380,14 +441,41 @@ final class ModelSource implements AutoCloseable {
 
   /** Writes a classifier as a Hugging Face directory with this model's configuration. */
   void save(Path dir, TextModel model, int labels, String activation) throws IOException {
+    save(dir, model, TextModels.classifierName(checkpoint.config()), labels, activation);
+  }
+
+  /** Writes a question answering model in the same way. */
+  void saveQuestionAnswering(Path dir, TextModel model, String activation) throws IOException {
+    String name = type().equals("bert") ? "Bert" : "Roberta";
+    save(dir, model, name + "ForQuestionAnswering", 2, activation);
+  }
+
+  /** Writes an image classifier in the same way. */
+  void saveImageClassifier(Path dir, ImageModel model, int labels, String activation)
+      throws IOException {
+    save(dir, model, "ViTForImageClassification", labels, activation);
+  }
+
+  /** Writes a model of text to text in the same way. */
+  void saveSeq2Seq(Path dir, Seq2SeqModel model, String activation) throws IOException {
+    save(dir, model, "T5ForConditionalGeneration", 0, activation);
+  }
+
+  private void save(Path dir, Part model, String architecture, int labels, String activation)
+      throws IOException {
     Map<String, Object> config = new LinkedHashMap<>(checkpoint.config().members());
-    config.put("architectures", List.of(TextModels.classifierName(checkpoint.config())));
-    Map<String, Object> names = new LinkedHashMap<>();
-    for (int i = 0; i < labels; i++) {
-      names.put(Integer.toString(i), "LABEL_" + i);
+    config.put("architectures", List.of(architecture));
+    if (labels > 0) {
+      Map<String, Object> names = new LinkedHashMap<>();
+      for (int i = 0; i < labels; i++) {
+        names.put(Integer.toString(i), "LABEL_" + i);
+      }
+      config.put("id2label", names);
     }
-    config.put("id2label", names);
-    if (activation != null) {
+    if (activation != null && config.containsKey("feed_forward_proj")) {
+      boolean gated = checkpoint.config().stringOr("feed_forward_proj", "relu").startsWith("gated");
+      config.put("feed_forward_proj", (gated ? "gated-" : "") + activation);
+    } else if (activation != null) {
       config.put(
           config.containsKey("activation_function") ? "activation_function" : "hidden_act",
           activation);
@@ -407,15 +495,23 @@ final class ModelSource implements AutoCloseable {
 
   private void saveTokenizer(Path dir) throws IOException {
     if (!name.equals(MINILM)) {
-      for (String file : TOKENIZER_FILES) {
-        Path from = Path.of(name).resolve(file);
-        if (Files.exists(from)) {
-          Files.copy(from, dir.resolve(file), StandardCopyOption.REPLACE_EXISTING);
-        }
-      }
+      copyTokenizer(Path.of(name), dir);
     } else {
       try (InputStream in = resource(TOKENIZER)) {
         Files.write(dir.resolve("tokenizer.json"), in.readAllBytes());
+      }
+    }
+  }
+
+  /** Copies what belongs to a tokenizer, from a directory or a single file. */
+  static void copyTokenizer(Path from, Path dir) throws IOException {
+    if (!Files.isDirectory(from)) {
+      Files.copy(from, dir.resolve(from.getFileName()), StandardCopyOption.REPLACE_EXISTING);
+      return;
+    }
+    for (String file : TOKENIZER_FILES) {
+      if (Files.exists(from.resolve(file))) {
+        Files.copy(from.resolve(file), dir.resolve(file), StandardCopyOption.REPLACE_EXISTING);
       }
     }
   }

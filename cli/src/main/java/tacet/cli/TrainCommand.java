@@ -13,22 +13,19 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tacet.autograd.Parameter;
-import tacet.deft.Dataset;
+import tacet.deft.Ada;
 import tacet.deft.DensityLoss;
 import tacet.deft.Evaluator;
 import tacet.deft.Trainer;
 import tacet.deft.report.LogEntry;
 import tacet.deft.report.RunLog;
 import tacet.deft.report.RunMetrics;
-import tacet.deft.task.Example;
-import tacet.deft.task.Task;
 import tacet.peft.AdapterFile;
 import tacet.peft.PeftMethod;
 import tacet.tensor.Engine;
 import tacet.tensor.measure.Host;
 import tacet.transformer.Part;
 import tacet.transformer.Surgery;
-import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.model.TextModels;
 
@@ -39,6 +36,8 @@ import tacet.transformer.model.TextModels;
     sortOptions = false,
     description = "Fine-tunes a model and writes the adapter, metrics.json and log.jsonl.")
 final class TrainCommand implements Callable<Integer> {
+  static final int INTERRUPTED = 130; // what a shell gives for Ctrl-C
+
   @Mixin private ModelOptions model;
   @Mixin private TaskOptions data;
 
@@ -49,23 +48,12 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--train-samples", paramLabel = "N", description = "Use the first N examples.")
   private int trainSamples = Integer.MAX_VALUE;
 
-  @Option(names = "--epochs", paramLabel = "N", description = "Passes over the data (3).")
-  private int epochs = 3;
+  @Option(
+      names = "--adaptive",
+      description = "ADA: train a weight in [0, 1] per MLP block; blocks that reach 0 are skipped.")
+  private boolean adaptive;
 
-  @Option(names = "--batch", paramLabel = "N", description = "Examples per step (32).")
-  private int batch = 32;
-
-  @Option(names = "--lr", paramLabel = "X", description = "Peak learning rate (1e-3).")
-  private double learningRate = 1e-3;
-
-  @Option(names = "--warmup", paramLabel = "X", description = "Share of steps to warm up (0.06).")
-  private double warmUp = 0.06;
-
-  @Option(names = "--weight-decay", paramLabel = "X", description = "Of AdamW (0.01).")
-  private double weightDecay = 0.01;
-
-  @Option(names = "--clip", paramLabel = "X", description = "Largest gradient norm (0: no limit).")
-  private double clip = 0;
+  @Mixin private TrainerOptions trainer;
 
   @Option(names = "--seed", paramLabel = "N", description = "Of every random choice (1).")
   private long seed = 1;
@@ -101,78 +89,83 @@ final class TrainCommand implements Callable<Integer> {
     if (out == null) {
       throw common.usage("Missing required option: '--out=DIR'");
     }
-    Task task = data.task(seed);
-    DensityLoss loss = density.loss();
-    Progress progress = common.progress();
+    Trainer.Settings settings = trainer.settings(seed, density.loss(), density.ramp());
     try (Engine engine = common.engine();
         ModelSource source = methodOptions.isQlora() ? model.openQuantised() : model.open()) {
-      List<Example> examples = task.train().read();
-      examples = examples.subList(0, Math.min(trainSamples, examples.size()));
-      Dataset train = source.dataset(examples, data.maxLength());
-      Dataset dev = source.dataset(task.dev().read(), data.maxLength());
-      TextModels.Classifier loaded = model.classifier(source, task.outputs(), seed);
-      AdapterFile.Loaded<TextModel> first = start(source, loaded);
-      PeftMethod method = first.method();
-      TextModel trained = first.model();
-      Files.createDirectories(out);
-      Trainer trainer =
-          new Trainer(
-              engine,
-              trained,
-              task,
-              methodOptions.isQlora() ? out.resolve("moments.paged") : null,
-              new Trainer.Settings(
-                  epochs,
-                  batch,
-                  learningRate,
-                  warmUp,
-                  weightDecay,
-                  clip,
-                  seed,
-                  loss,
-                  density.ramp()));
-      Path checkpoint = out.resolve("checkpoint.safetensors");
-      long from = resume && Files.exists(checkpoint) ? trainer.restore(checkpoint) : 0;
-      Path logFile = out.resolve("log.jsonl");
-      long start = System.nanoTime();
-      Evaluator.Result result;
-      try (RunLog log = from > 0 ? RunLog.resume(logFile, from) : RunLog.create(logFile)) {
-        result =
-            trainer.run(
-                train,
-                dev,
-                checkpoint,
-                new TrainingProgress(progress, "training", trainer.totalSteps(train), log));
-      }
-      trainer.close();
-      RunMetrics metrics =
-          metrics(
-              task,
-              trained,
-              trainer,
-              result,
-              (System.nanoTime() - start) * 1e-9,
-              configuration(source, method),
-              method);
-      if (method != null) {
-        AdapterFile.save(out.resolve("adapter"), trained, method, "SEQ_CLS", source.name());
-      } else {
-        source.save(out.resolve("model"), trained, task.outputs(), model.chosen());
-      }
-      metrics.write(out.resolve("metrics.json"));
-      Summary.print(common, metrics);
+      return train(engine, source, Work.of(model, source, data, seed, trainSamples), settings);
     }
+  }
+
+  private <M extends Part> int train(
+      Engine engine, ModelSource source, Work<M> work, Trainer.Settings settings)
+      throws IOException {
+    AdapterFile.Loaded<M> first = start(source, work);
+    PeftMethod method = first.method();
+    M trained = adaptive ? Ada.install(first.model(), seed) : first.model();
+    Files.createDirectories(out);
+    Path moments = methodOptions.isQlora() ? out.resolve("moments.paged") : null;
+    try (Trainer<M> run = new Trainer<>(engine, trained, work.problem(), moments, settings)) {
+      return train(source, work, method, trained, run);
+    }
+  }
+
+  private <M extends Part> int train(
+      ModelSource source, Work<M> work, PeftMethod method, M trained, Trainer<M> run)
+      throws IOException {
+    Path checkpoint = out.resolve(Trainer.LAST);
+    long from = resume && Files.exists(checkpoint) ? run.restore(checkpoint) : 0;
+    if (from == 0) {
+      Files.deleteIfExists(out.resolve(Trainer.BEST)); // of an earlier run
+    }
+    Path logFile = out.resolve("log.jsonl");
+    long start = System.nanoTime();
+    Trainer.Outcome outcome;
+    Evaluator.Result result;
+    try (StopSignal stop = StopSignal.install();
+        RunLog log = from > 0 ? RunLog.resume(logFile, from) : RunLog.create(logFile)) {
+      outcome =
+          run.run(
+              out,
+              new TrainingProgress(common.progress(), "training", run.totalSteps(), log),
+              stop::asked);
+      if (outcome.ending() == Trainer.Ending.STOPPED) {
+        common
+            .progress()
+            .say("stopped and saved at step " + outcome.steps() + "; --resume goes on");
+        return INTERRUPTED;
+      }
+      Evaluator.Result best = trainer.keepsBest() ? run.restoreBest(out) : null;
+      result = best == null ? outcome.last() : best;
+    }
+    RunMetrics metrics =
+        metrics(
+            work,
+            trained,
+            run,
+            result,
+            (System.nanoTime() - start) * 1e-9,
+            configuration(source, method),
+            method);
+    if (method != null) {
+      Path adapter = out.resolve("adapter");
+      AdapterFile.save(adapter, trained, method, work.taskType(), source.name());
+      Ada.save(adapter, trained);
+    } else {
+      work.writer().write(out.resolve("model"), Ada.finish(trained));
+    }
+    metrics.write(out.resolve("metrics.json"));
+    Summary.print(common, metrics);
     return 0;
   }
 
   /** The model with what is trained; without a method where that is all of it. */
-  private AdapterFile.Loaded<TextModel> start(ModelSource source, TextModels.Classifier loaded)
+  private <M extends Part> AdapterFile.Loaded<M> start(ModelSource source, Work<M> work)
       throws IOException {
     if (adapter != null) {
-      return AdapterFile.load(adapter, loaded.model());
+      return AdapterFile.load(adapter, work.model());
     }
-    PeftMethod method = methodOptions.choose(source, loaded.model(), modulesToSave(loaded));
-    return new AdapterFile.Loaded<>(MethodOptions.apply(method, loaded.model(), seed), method);
+    PeftMethod method = methodOptions.choose(source, work.model(), work.modulesToSave());
+    return new AdapterFile.Loaded<>(MethodOptions.apply(method, work.model(), seed), method);
   }
 
   /** What would be trained, from the shapes alone where there are no weights. */
@@ -184,7 +177,7 @@ final class TrainCommand implements Callable<Integer> {
         base = source.imageModel();
         modules = List.of("classifier");
       } else if (source.isSeq2Seq()) {
-        base = source.seq2seq(); // writes words: has no head to train
+        base = source.seq2seq();
       } else {
         TextModels.Classifier loaded = source.classifier(data.outputs(), seed);
         base = loaded.model();
@@ -217,26 +210,26 @@ final class TrainCommand implements Callable<Integer> {
     return modules;
   }
 
-  private RunMetrics metrics(
-      Task task,
-      TextModel trained,
-      Trainer trainer,
+  private <M extends Part> RunMetrics metrics(
+      Work<M> work,
+      M trained,
+      Trainer<M> run,
       Evaluator.Result result,
       double seconds,
       Json configuration,
       PeftMethod method) {
-    Map<String, Parameter> trainable = trainer.trainable();
+    Map<String, Parameter> trainable = run.trainable();
     long all = Surgery.count(Surgery.parameters(trained));
     Map<String, Double> times = new LinkedHashMap<>();
     times.put("train", seconds);
     times.put("evaluate", result.seconds());
     return new RunMetrics(
-        task.name(),
-        method == null ? methodOptions.name() : method.name(),
+        work.problem().name(),
+        methodOptions.name(method),
         result.score(),
         result.metrics(),
         result.density(),
-        null,
+        result.decoder(),
         Surgery.count(trainable),
         100.0 * Surgery.count(trainable) / all,
         times,
@@ -255,6 +248,7 @@ final class TrainCommand implements Callable<Integer> {
     if (loss != null) {
       c.put("surrogate_parameter", loss.parameter());
       c.put("lambda", loss.lambda());
+      c.put("form", loss.form().name().toLowerCase(Locale.ROOT));
       c.put("lambda_ramp", new double[] {density.ramp().start(), density.ramp().end()});
       c.put("padding", loss.padding().name().toLowerCase(Locale.ROOT));
     }
@@ -262,12 +256,10 @@ final class TrainCommand implements Callable<Integer> {
       c.put("train_samples", trainSamples);
     }
     c.put("max_length", data.maxLength());
-    c.put("epochs", epochs);
-    c.put("batch", batch);
-    c.put("lr", learningRate);
-    c.put("warmup", warmUp);
-    c.put("weight_decay", weightDecay);
-    c.put("clip", clip);
+    trainer.describe(c);
+    if (adaptive) {
+      c.put("adaptive", true);
+    }
     c.put("seed", seed);
     return Json.of(c);
   }

@@ -2,6 +2,7 @@ package tacet.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import tacet.deft.Ada;
 import tacet.peft.AdapterFile;
 import tacet.peft.Lora;
 import tacet.transformer.Part;
@@ -26,7 +27,28 @@ final class TunedModel {
           source.name() + " has no classification head; name an adapter with --adapter");
     }
     TextModel base = options.classifier(source, outputs, seed).model();
-    return adapter == null ? base : merged(AdapterFile.load(adapter, base).model());
+    if (adapter == null) {
+      return base;
+    }
+    return Ada.finish(merged(Ada.load(adapter, AdapterFile.load(adapter, base).model())));
+  }
+
+  /**
+   * The model of a task as it is used: with an adapter merged and skipped blocks gone.
+   *
+   * @param adapter in peft's format; null for the model's own head
+   * @throws UserException if there is neither an adapter nor a head
+   */
+  static <M extends Part> M of(Work<M> work, ModelSource source, Path adapter) throws IOException {
+    if (adapter != null) {
+      M adapted = AdapterFile.load(adapter, work.model()).model();
+      return Ada.finish(merged(Ada.load(adapter, adapted)));
+    }
+    if (!source.hasHead()) {
+      throw new UserException(
+          source.name() + " has no head for the task; name an adapter with --adapter");
+    }
+    return work.model();
   }
 
   /** With LoRA merged, unless weights are in fewer bits: merging would expand them. */

@@ -8,6 +8,7 @@ import tacet.deft.Dataset;
 import tacet.deft.DensityLoss;
 import tacet.deft.Padding;
 import tacet.deft.Ramp;
+import tacet.deft.TextProblem;
 import tacet.deft.Trainer;
 import tacet.deft.report.LogEntry;
 import tacet.deft.report.RunLog;
@@ -43,18 +44,16 @@ final class TrainInterrupter {
       Dataset train = Dataset.of(task.train().read(), source.tokenizer(), 128);
       Dataset dev = Dataset.of(task.dev().read(), source.tokenizer(), 128);
       DensityLoss loss = new DensityLoss(Surrogate.L0, 1e-3, 0.1, Padding.MASKED);
-      Trainer trainer =
-          new Trainer(
+      Trainer<TextModel> trainer =
+          new Trainer<>(
               engine,
               adapted,
-              task,
-              new Trainer.Settings(4, 8, 1e-2, 0.06, 0.01, 0, 1, loss, Ramp.NONE));
+              new TextProblem(task, train, dev),
+              Trainer.Settings.of(4, 8, 1e-2, 1, loss, Ramp.NONE));
       Files.createDirectories(out);
       try (RunLog log = RunLog.create(out.resolve("log.jsonl"))) {
         trainer.run(
-            train,
-            dev,
-            out.resolve("checkpoint.safetensors"),
+            out,
             new Trainer.Listener() {
               @Override
               public void step(LogEntry.Step e) throws IOException {
@@ -68,7 +67,8 @@ final class TrainInterrupter {
               public void evaluated(LogEntry.Evaluation e) throws IOException {
                 log.add(e);
               }
-            });
+            },
+            () -> false);
       } catch (Stop e) {
         return;
       }

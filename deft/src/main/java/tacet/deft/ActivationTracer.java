@@ -26,20 +26,6 @@ public final class ActivationTracer {
   /** What the trace's header says about the run. */
   public record Source(String model, String task, String method, long seed) {}
 
-  /** Shows what a layer is given to the pass's observer. */
-  private record InputTap(String name, Layer inner) implements Layer {
-    @Override
-    public Var forward(Pass pass, Var x) {
-      pass.observe(name, x);
-      return inner.forward(pass, x);
-    }
-
-    @Override
-    public InputTap rebuild(Surgery s) {
-      return new InputTap(name, s.through(inner));
-    }
-  }
-
   private static final String PRODUCT = ActivationTrace.Header.PRODUCT;
 
   private ActivationTracer() {}

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import tacet.deft.task.Example;
-import tacet.tensor.RandomStream;
 import tacet.transformer.Batch;
 import tacet.transformer.text.Encoding;
 import tacet.transformer.text.Tokenizer;
@@ -37,8 +36,6 @@ public record Dataset(List<Item> items, int padId) {
       return t;
     }
   }
-
-  private static final int BUCKET = 8; // batches whose examples are sorted by length together
 
   /** Copies the list. */
   public Dataset {
@@ -119,37 +116,13 @@ public record Dataset(List<Item> items, int padId) {
   }
 
   /**
-   * The batches of one training epoch: examples in random order, {@value #BUCKET} batches at a time
-   * sorted by length before they are cut, and the batches shuffled again. Determined by (seed,
-   * epoch).
+   * The batches of one training epoch, as {@link Trainer} takes them: in random order, examples of
+   * like length together. Determined by (seed, epoch).
    *
    * @return the example numbers of each batch
    */
   public List<int[]> epoch(int batchSize, long seed, long epoch) {
-    RandomStream random = RandomStream.of(seed, "shuffle", epoch);
-    int[] order = random.permutation(size());
-    List<int[]> batches = new ArrayList<>();
-    int chunk = batchSize * BUCKET;
-    for (int from = 0; from < order.length; from += chunk) {
-      int to = Math.min(order.length, from + chunk);
-      Integer[] sorted = new Integer[to - from];
-      for (int i = from; i < to; i++) {
-        sorted[i - from] = order[i];
-      }
-      Arrays.sort(sorted, Comparator.comparingInt(i -> items.get(i).ids.length));
-      for (int i = 0; i < sorted.length; i += batchSize) {
-        int[] numbers = new int[Math.min(batchSize, sorted.length - i)];
-        for (int j = 0; j < numbers.length; j++) {
-          numbers[j] = sorted[i + j];
-        }
-        batches.add(numbers);
-      }
-    }
-    List<int[]> shuffled = new ArrayList<>(batches.size());
-    for (int i : random.permutation(batches.size())) {
-      shuffled.add(batches.get(i));
-    }
-    return shuffled;
+    return Epoch.batches(size(), i -> items.get(i).ids.length, batchSize, seed, epoch);
   }
 
   /** A batch of the given examples, padded to the longest. */

@@ -1,19 +1,23 @@
 package tacet.deft;
 
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import tacet.autograd.DensityOps;
 import tacet.autograd.Ops;
+import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
 import tacet.tensor.kernel.Surrogate;
 import tacet.transformer.Batch;
 
 /**
- * The density loss (DEFT, arXiv 2402.01911, eq. 4 to 6), elementwise as the authors' scripts have
- * it: a surrogate of "speaks" is applied to every MLP activation and averaged over neurons, tokens
- * of an example, examples, layers. Total loss = task loss + λ · density loss.
+ * The density loss (DEFT, arXiv 2402.01911, eq. 4 to 6): a surrogate of "speaks" is applied to every
+ * MLP activation and averaged over neurons, tokens of an example, examples, layers. Total loss = task
+ * loss + λ · density loss. An encoder-decoder has two density losses, which are added.
  *
  * <p>The model must carry taps on its activations ({@link tacet.transformer.Tap}):
  *
@@ -27,8 +31,23 @@ import tacet.transformer.Batch;
  * @param parameter ε of l0 (paper: 1e-7), β of tanh and sigmoid (paper: 20)
  * @param lambda λ, weight of the density loss (paper: 1)
  * @param padding which tokens count
+ * @param form what the surrogate is applied to
  */
-public record DensityLoss(Surrogate surrogate, double parameter, double lambda, Padding padding) {
+public record DensityLoss(
+    Surrogate surrogate, double parameter, double lambda, Padding padding, Form form) {
+  /** What the surrogate is applied to. */
+  public enum Form {
+    /** Every activation, as in the authors' scripts. */
+    ELEMENTWISE,
+    /** Every neuron's mean over tokens and examples, as in the paper's text. */
+    FEATURE_MAP
+  }
+
+  /** The elementwise form. */
+  public DensityLoss(Surrogate surrogate, double parameter, double lambda, Padding padding) {
+    this(surrogate, parameter, lambda, padding, Form.ELEMENTWISE);
+  }
+
   /** Checks the numbers. */
   public DensityLoss {
     if (!(lambda >= 0) || Double.isInfinite(lambda)) {
@@ -52,54 +71,81 @@ public record DensityLoss(Surrogate surrogate, double parameter, double lambda, 
 
   /** Same, and shows each layer's activations to somebody else too. */
   public Terms observe(Pass pass, Batch batch, Consumer<Var> also) {
-    Terms terms = new Terms(padding.tokenWeights(batch));
+    return observe(pass, Tokens.of(batch), Map.of(), (name, activation) -> also.accept(activation));
+  }
+
+  /**
+   * Begins to collect the loss of one forward pass.
+   *
+   * @param tokens which tokens the layers see
+   * @param layerWeights trainable weights of blocks by the path of their activation ({@link Ada}):
+   *     there, the density of weight · activation counts
+   * @param also is shown each layer's name and activations too
+   */
+  public Terms observe(
+      Pass pass, Tokens tokens, Map<String, Parameter> layerWeights, BiConsumer<String, Var> also) {
+    Terms terms = new Terms(tokens, layerWeights);
     pass.setObserver(
         (name, activation) -> {
-          terms.see(pass, activation);
-          also.accept(activation);
+          terms.see(pass, name, activation);
+          also.accept(name, activation);
         });
     return terms;
   }
 
-  /**
-   * The terms of a model with an encoder and a decoder, each averaged by itself; both density losses
-   * are added to the task loss.
-   */
-  public record Sides(Terms encoder, Terms decoder) {}
-
-  /**
-   * Begins to collect the losses of one forward pass of a model whose layers' paths begin with
-   * {@code encoder.} or {@code decoder.}, and shows each layer's activations to somebody else too.
-   *
-   * @param source tokens of the encoder
-   * @param target tokens of the decoder; those count whose mask is 1
-   */
-  public Sides observe(Pass pass, Batch source, Batch target, Pass.Observer also) {
-    Sides sides =
-        new Sides(new Terms(padding.tokenWeights(source)), new Terms(padding.tokenWeights(target)));
-    pass.setObserver(
-        (name, activation) -> {
-          (name.startsWith("decoder.") ? sides.decoder : sides.encoder).see(pass, activation);
-          also.see(name, activation);
-        });
-    return sides;
-  }
-
   /** The terms of one forward pass, one per tapped layer. */
   public final class Terms {
-    private final float[] weights;
-    private final List<Var> layers = new ArrayList<>();
+    private final Tokens tokens;
+    private final Map<String, Parameter> layerWeights;
+    private final Map<Batch, float[]> weights = new IdentityHashMap<>();
+    private final List<Var> encoder = new ArrayList<>();
+    private final List<Var> decoder = new ArrayList<>();
 
-    private Terms(float[] weights) {
-      this.weights = weights;
+    private Terms(Tokens tokens, Map<String, Parameter> layerWeights) {
+      this.tokens = tokens;
+      this.layerWeights = layerWeights;
     }
 
-    private void see(Pass pass, Var activation) {
-      layers.add(DensityOps.density(pass, activation, surrogate, (float) parameter, weights));
+    private void see(Pass pass, String name, Var activation) {
+      Batch batch = tokens.of(name);
+      float[] w = weights.computeIfAbsent(batch, padding::tokenWeights);
+      Parameter gate = layerWeights.get(name);
+      float p = (float) parameter;
+      Var term;
+      if (form == Form.FEATURE_MAP) {
+        term = DensityOps.featureMapDensity(pass, activation, surrogate, p, w, gate);
+      } else if (gate != null) {
+        term = DensityOps.density(pass, activation, surrogate, p, w, gate);
+      } else {
+        term = DensityOps.density(pass, activation, surrogate, p, w);
+      }
+      (batch == tokens.decoder() ? decoder : encoder).add(term);
     }
 
-    /** The mean over the layers seen so far, without λ: a scalar. */
+    /**
+     * The mean over the layers seen so far, without λ: a scalar. Of an encoder-decoder, the sum of
+     * both stacks' means.
+     */
     public Var loss(Pass pass) {
+      if (decoder.isEmpty()) {
+        return encoderLoss(pass);
+      }
+      return encoder.isEmpty()
+          ? decoderLoss(pass)
+          : Ops.add(pass, encoderLoss(pass), decoderLoss(pass));
+    }
+
+    /** The mean over the layers of the encoder, or of the only stack that there is. */
+    public Var encoderLoss(Pass pass) {
+      return mean(pass, encoder);
+    }
+
+    /** The mean over the layers of the decoder. */
+    public Var decoderLoss(Pass pass) {
+      return mean(pass, decoder);
+    }
+
+    private static Var mean(Pass pass, List<Var> layers) {
       if (layers.isEmpty()) {
         throw new IllegalStateException("the model has no tapped activations");
       }

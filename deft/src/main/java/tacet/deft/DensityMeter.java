@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
 import tacet.deft.report.Density;
@@ -23,25 +24,30 @@ public final class DensityMeter {
 
   /** Sums over examples of the mean share per example. */
   private static final class Layer {
+    private long examples;
     private double masked;
     private double included;
     private final double[] above = new double[THRESHOLDS.length];
   }
 
   private final Map<String, Layer> layers = new LinkedHashMap<>();
-  private long examples;
 
   /** A meter that has seen nothing. */
   public DensityMeter() {}
 
   /** Measures the activations of the forward pass that follows. */
   public void observe(Pass pass, Batch batch) {
-    examples += batch.size();
-    pass.setObserver((name, activation) -> see(pass, batch, name, activation));
+    observe(pass, Tokens.of(batch));
+  }
+
+  /** Measures the activations of the forward pass that follows. */
+  public void observe(Pass pass, Tokens tokens) {
+    pass.setObserver((name, activation) -> see(pass, tokens.of(name), name, activation));
   }
 
   private void see(Pass pass, Batch batch, String name, Var activation) {
     Layer layer = layers.computeIfAbsent(name, n -> new Layer());
+    layer.examples += batch.size();
     Kernels kernels = pass.kernels();
     float[] data = activation.value().data();
     int f = activation.shape().last();
@@ -88,19 +94,32 @@ public final class DensityMeter {
     return List.copyOf(layers.keySet());
   }
 
-  /** What was measured, in percent. */
+  /** What was measured over all layers, in percent. */
   public Density density() {
+    return density(name -> true);
+  }
+
+  /** What was measured over the chosen layers, in percent; null if none was seen. */
+  public Density density(Predicate<String> chosen) {
+    List<Layer> seen =
+        layers.entrySet().stream()
+            .filter(e -> chosen.test(e.getKey()))
+            .map(Map.Entry::getValue)
+            .toList();
+    if (seen.isEmpty() && !layers.isEmpty()) {
+      return null;
+    }
     double masked = 0;
     double included = 0;
     double[] above = new double[THRESHOLDS.length];
     List<Double> perLayer = new ArrayList<>();
-    for (Layer l : layers.values()) {
-      double percent = 100.0 / Math.max(1, examples);
+    for (Layer l : seen) {
+      double percent = 100.0 / Math.max(1, l.examples);
       perLayer.add(percent * l.masked);
-      masked += percent * l.masked / layers.size();
-      included += percent * l.included / layers.size();
+      masked += percent * l.masked / seen.size();
+      included += percent * l.included / seen.size();
       for (int k = 0; k < above.length; k++) {
-        above[k] += percent * l.above[k] / layers.size();
+        above[k] += percent * l.above[k] / seen.size();
       }
     }
     Map<String, Double> thresholds = new LinkedHashMap<>();

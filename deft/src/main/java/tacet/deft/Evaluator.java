@@ -14,13 +14,13 @@ public final class Evaluator {
   /**
    * What was found.
    *
-   * @param predictions class or value per example, in the order of the data set
    * @param metrics of the task in percent, the primary one first
-   * @param density of the MLP activations
+   * @param density of the MLP activations (of an encoder-decoder: the encoder's)
+   * @param decoder density of the decoder; null where there is none
    * @param seconds wall time of the forward passes
    */
   public record Result(
-      double[] predictions, Map<String, Double> metrics, Density density, double seconds) {
+      Map<String, Double> metrics, Density density, Density decoder, double seconds) {
     /** The primary metric. */
     public double score() {
       return metrics.values().iterator().next();
@@ -49,7 +49,7 @@ public final class Evaluator {
       }
     }
     double seconds = (System.nanoTime() - start) * 1e-9;
-    return new Result(predictions, task.scores(predictions, labels), meter.density(), seconds);
+    return new Result(task.scores(predictions, labels), meter.density(), null, seconds);
   }
 
   private static double prediction(Tensor logits, int row, Task task) {
@@ -58,6 +58,13 @@ public final class Evaluator {
     if (task.isRegression()) {
       return x[row * c];
     }
+    return largest(logits, row);
+  }
+
+  /** The class with the largest logit of a row; the first of equals. */
+  static int largest(Tensor logits, int row) {
+    int c = logits.shape().last();
+    float[] x = logits.data();
     int best = 0;
     for (int j = 1; j < c; j++) {
       best = x[row * c + j] > x[row * c + best] ? j : best;

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import tacet.transformer.checkpoint.FormatException;
 
 /**
@@ -46,6 +47,7 @@ public final class Glue {
   // spotless:on
 
   private static final double MAX_STS_SCORE = 5;
+  private static final String MISMATCHED = "dev_mismatched.tsv";
 
   private Glue() {}
 
@@ -63,7 +65,8 @@ public final class Glue {
    * A task whose files are read when its splits are.
    *
    * @param name {@code SST-2}, {@code sst2}, {@code mnli}, … see {@link #names}
-   * @param dir the folder with train.tsv and dev.tsv (MNLI: dev_matched.tsv goes before dev.tsv)
+   * @param dir the folder with train.tsv and dev.tsv (MNLI: dev_matched.tsv goes before dev.tsv, and
+   *     dev_mismatched.tsv is another split to judge by)
    * @throws IllegalArgumentException if there is no such task
    */
   public static Task task(String name, Path dir) {
@@ -73,7 +76,10 @@ public final class Glue {
         kind.classes,
         kind.metrics,
         () -> read(kind, dir.resolve("train.tsv")),
-        () -> read(kind, devFile(dir)));
+        () -> read(kind, devFile(dir)),
+        Files.exists(dir.resolve(MISMATCHED)) && kind.name.equals("MNLI")
+            ? Map.of("mm", () -> read(kind, dir.resolve(MISMATCHED)))
+            : Map.of());
   }
 
   /**

@@ -1,6 +1,7 @@
 package tacet.deft.task;
 
 import java.io.IOException;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,8 +21,15 @@ import java.util.Map;
  * @param metrics the primary one first
  * @param train the examples to learn from
  * @param dev the examples to judge by
+ * @param others more examples to judge by, by the suffix of their metrics: MNLI's {@code mm}
  */
-public record Task(String name, List<String> labels, List<Metric> metrics, Split train, Split dev) {
+public record Task(
+    String name,
+    List<String> labels,
+    List<Metric> metrics,
+    Split train,
+    Split dev,
+    Map<String, Split> others) {
   /** A part of the data, read anew by every call and always the same. */
   @FunctionalInterface
   public interface Split {
@@ -38,10 +46,16 @@ public record Task(String name, List<String> labels, List<Metric> metrics, Split
   public Task {
     labels = List.copyOf(labels);
     metrics = List.copyOf(metrics);
+    others = Collections.unmodifiableMap(new LinkedHashMap<>(others));
     if (labels.size() == 1 || metrics.isEmpty()) {
       throw new IllegalArgumentException(
           name + ": " + labels.size() + " labels, " + metrics.size() + " metrics");
     }
+  }
+
+  /** A task with one split to judge by. */
+  public Task(String name, List<String> labels, List<Metric> metrics, Split train, Split dev) {
+    this(name, labels, metrics, train, dev, Map.of());
   }
 
   /** Whether the label is a value to come close to, and not a class. */

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import tacet.autograd.AttentionOps;
 import tacet.autograd.Ops;
+import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.TokenOps;
 import tacet.autograd.Var;
@@ -26,6 +27,7 @@ import tacet.transformer.Part;
 import tacet.transformer.Residual;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
+import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.Weights;
 
@@ -341,6 +343,37 @@ public final class Bert {
     }
   }
 
+  /**
+   * Masked language model: logits [B, S, V] of each token, LN(gelu(dense(x))) times the table of words.
+   *
+   * @param bias [V]
+   */
+  public record MaskedLanguageModel(
+      Model bert, Layer dense, Activation activation, Layer LayerNorm, Parameter bias)
+      implements TextModel {
+    private static final String HEAD = "cls.predictions.";
+
+    @Override
+    public TextModel.Output forward(Pass pass, Batch batch) {
+      List<Var> hidden = bert.hidden(pass, batch);
+      Var x = dense.forward(pass, hidden.get(hidden.size() - 1));
+      // The head's function is no neuron of an MLP: it is not a part that surgery finds.
+      Var y = LayerNorm.forward(pass, activation.forward(pass, x));
+      Var logits = Ops.linear(pass, y, bert.embeddings.word_embeddings.weight(), bias);
+      return new TextModel.Output(logits, hidden);
+    }
+
+    @Override
+    public MaskedLanguageModel rebuild(Surgery s) {
+      return new MaskedLanguageModel(
+          s.at("bert", bert),
+          s.at(HEAD + "transform.dense", dense),
+          activation,
+          s.at(HEAD + "transform.LayerNorm", LayerNorm),
+          s.parameter(HEAD + "bias", bias));
+    }
+  }
+
   // ------------------------------------------------------------------ loading
 
   /** The encoder of a checkpoint, with its pooler where the file has one; frozen. */
@@ -429,6 +462,25 @@ public final class Bert {
     return new QuestionAnswering(
         model(c, load, Positions::inOrder, -1, null),
         load.head("qa_outputs", c.hiddenSize, 2, true, c.initializerRange, seed));
+  }
+
+  /** An untrained masked language model without a pooler; see {@link #initialWeights}. */
+  public static MaskedLanguageModel maskedLanguageModel(Json config, long seed) throws IOException {
+    Config c = Config.of(config);
+    Map<String, Tensor> t = initialWeights(c, seed);
+    t.keySet().removeIf(name -> name.startsWith("pooler."));
+    int d = c.hiddenSize;
+    String head = "cls.predictions.";
+    randomLinear(c, t, head + "transform.dense", seed, d, d);
+    identityNorm(t, head + "transform.LayerNorm", d);
+    t.put(head + "bias", Tensor.zeros(c.vocabularySize));
+    Loader load = new Loader(Checkpoint.of("new model", config, t).weights());
+    return new MaskedLanguageModel(
+        model(c, load, Positions::inOrder, -1, null),
+        load.linear(head + "transform.dense", d, d),
+        Activation.of(c.hiddenAct),
+        load.norm(head + "transform.LayerNorm", d, c.layerNormEps),
+        load.parameter(head + "bias", c.vocabularySize));
   }
 
   /**

@@ -537,16 +537,17 @@ public final class T5 {
 
   /** Some files of tied models repeat the table as head. */
   private static Linear head(Config c, Loader load, Embedding shared) throws IOException {
-    Linear tied = new Linear(shared.weight(), null);
-    if (load.weights().checkpoint().isHollow()) {
-      return c.scaledOutput ? tied : load.linear("lm_head", c.width, c.vocabularySize, false);
+    if (load.weights().checkpoint().isHollow() && !c.scaledOutput) {
+      return load.linear("lm_head", c.width, c.vocabularySize, false); // so has T5 1.1
     }
-    if (!load.weights().has("lm_head.weight")) {
-      return tied;
+    if (load.weights().has("lm_head.weight")) {
+      Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
+      boolean fits = load.weights().has("lm_head.weight", shared.weight().shape());
+      if (!fits || !Loader.same(head.weight(), shared.weight())) {
+        return head;
+      }
     }
-    Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
-    boolean fits = load.weights().has("lm_head.weight", shared.weight().shape());
-    return fits && Loader.same(head.weight(), shared.weight()) ? tied : head;
+    return new Linear(shared.weight(), null);
   }
 
   private static Stack stack(Config c, Loader load, int layers, boolean decoder)
