@@ -21,7 +21,7 @@ import torch
 from peft import LoraConfig, PeftModel, PrefixTuningConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import (AutoModelForSequenceClassification, BertConfig, BertForSequenceClassification, BertModel,
+from transformers import (AutoModelForSequenceClassification, BertConfig, BertModel,
                           GPT2Config, GPT2Model, OPTConfig, OPTModel, RobertaConfig, RobertaModel,
                           get_linear_schedule_with_warmup)
 
@@ -140,12 +140,13 @@ def bottleneck(name, model, config, tensors=None):
 
 def heads(name, model):
     """the head's parameters by their names in AdapterHub's files"""
-    of = {"bert": {"1": model.bert.pooler.dense, "4": model.classifier} if name == "bert" else None,
-          "roberta": {"1": model.classifier.dense, "4": model.classifier.out_proj} if name == "roberta" else None}
-    if name in of:
-        modules = {"4": model.classifier} if False else of[name]
-        return {f"heads.default.{i}.{k}": p for i, m in modules.items() for k, p in m.named_parameters()}
-    return {"score.weight": model.score.weight}
+    if name == "bert":
+        modules = {"1": model.bert.pooler.dense, "4": model.classifier}
+    elif name == "roberta":
+        modules = {"1": model.classifier.dense, "4": model.classifier.out_proj}
+    else:
+        return {"score.weight": model.score.weight}
+    return {f"heads.default.{i}.{k}": p for i, m in modules.items() for k, p in m.named_parameters()}
 
 
 def load_adapterhub(name, folder):
