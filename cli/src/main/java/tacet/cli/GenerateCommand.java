@@ -156,7 +156,7 @@ final class GenerateCommand implements Callable<Integer> {
       return writes;
     }
     throw new UserException(
-        adapter + ": a model with a trained prompt cannot generate; with other adapters it can");
+        adapter + ": a decoder with a trained prompt cannot generate; with other adapters it can");
   }
 
   private Strategy strategy() {

@@ -100,6 +100,7 @@ class GenerateTest {
     "t5, t5-lora",
     "t5, t5-prefix",
     "t5, t5-prefix-paper",
+    "t5, t5-prompt",
     "gpt2, gpt2-prefix",
     "opt, opt-prefix",
     "opt, opt-pfeiffer"
@@ -214,7 +215,7 @@ class GenerateTest {
       assertThat(r.code()).as(r.err()).isEqualTo(2);
       assertThat(r.err()).startsWith("tacet: ").hasLineCount(1);
     }
-    Path prompt = golden("peft/t5-prompt");
+    Path prompt = golden("peft/gpt2-prompt");
     Path right = golden("t5-tied").resolve("inputs.safetensors");
     Object[][] failures = {
       {"generate", "--model", golden("bert-relu"), "--inputs", in, "--output", out},
@@ -223,7 +224,7 @@ class GenerateTest {
       {
         "generate",
         "--model",
-        golden("peft/t5"),
+        golden("peft/gpt2"),
         "--adapter",
         prompt.resolve("adapter"),
         "--inputs",
