@@ -11,6 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import java.util.stream.Stream;
 import tacet.deft.task.Example;
 import tacet.deft.task.Glue;
@@ -24,6 +26,7 @@ import tacet.transformer.checkpoint.FormatException;
  */
 final class ParquetTask {
   private static final String END = ".parquet";
+  private static final Logger READER = Logger.getLogger("dev.hardwood"); // else it is forgotten
 
   private ParquetTask() {}
 
@@ -63,6 +66,7 @@ final class ParquetTask {
   }
 
   private static void read(List<Path> files, Body body) throws IOException {
+    READER.setLevel(Level.WARNING); // it says how it decodes, on the stream of our progress
     for (Path file : files) {
       try (ParquetFileReader reader = ParquetFileReader.open(InputFile.of(file));
           RowReader rows = reader.rowReader()) {
