@@ -7,6 +7,7 @@ Makes tiny models with random weights and a small task, then for every method an
     make_peft_goldens.py) and compares the logits with those of tacet forward: at most 1e-4 apart;
  2. trains 20 steps in Python without dropout (AdamW, linear schedule with warm-up), has tacet train repeat them from the
     same adapter and the same examples, and compares the losses: at most 1e-3 apart, relative.
+QLoRA goes the first way: over weights in four bits, which Python expands.
 Needs torch, transformers, peft, safetensors.
 """
 
@@ -188,6 +189,43 @@ def tacet_to_python():
     print(f"largest difference of logits {worst:.1e}")
 
 
+def expanded(folder):
+    """the weights of a quantised directory, those in four bits expanded as bitsandbytes does"""
+    tensors = load_file(f"{folder}/model.safetensors")
+    end = ".quant_state.bitsandbytes__nf4"
+    for key in [k[:-len(end)] for k in tensors if k.endswith(end)]:
+        state = json.loads(bytes(tensors.pop(key + end).tolist()))
+        codes, scales = tensors.pop(key).flatten(), tensors.pop(key + ".absmax")
+        if "nested_offset" in state:
+            groups = tensors.pop(key + ".nested_absmax").repeat_interleave(state["nested_blocksize"])
+            scales = tensors.pop(key + ".nested_quant_map")[scales.long()] * groups[:len(scales)] + state["nested_offset"]
+        count = torch.Size(state["shape"]).numel()
+        levels = tensors.pop(key + ".quant_map")[torch.stack([codes >> 4, codes & 15], 1).flatten()[:count].long()]
+        value = (levels * scales.repeat_interleave(state["blocksize"])[:count]).view(state["shape"])
+        tensors[key] = value.T.contiguous() if key.startswith("h.") else value  # GPT-2's layers lie the other way round
+    return tensors
+
+
+def qlora_to_python():
+    """LoRA trained over weights in four bits: peft loads it over the expanded weights"""
+    batch = examples("dev", 24)
+    for name in MODELS:
+        small, out = f"{WORK}/{name}-nf4", f"{WORK}/{name}-qlora"
+        tacet("quantize", "--model", f"{WORK}/{name}", "--out", small, "--quiet")
+        tacet("train", "--model", small, "--task", "SST-2", "--data", f"{WORK}/task", "--method", "qlora", "--targets",
+              TARGETS[name], "--rank", 4, "--batch", BATCH, "--epochs", 1, "--lr", 1e-2, "--quiet", "--out", out)
+        ours = forward(f"{name}-nf4", f"{out}/adapter", batch)
+        model = classifier(name)
+        body = getattr(model, {"gpt2": "transformer", "opt": "model"}.get(name, name))
+        found = body.load_state_dict(expanded(small), strict=False)
+        assert not found.unexpected_keys, found.unexpected_keys
+        model = PeftModel.from_pretrained(model, f"{out}/adapter")
+        with torch.no_grad():
+            off = (ours - model.eval()(**batch).logits).abs().max().item()
+        print(f"Tacet -> Python  {name:8} qlora    {STEPS} steps, logits at most {off:.1e} apart", flush=True)
+        assert off < 1e-4
+
+
 def write_adapterhub(name, folder, config, adapter, head):
     os.makedirs(folder, exist_ok=True)
     copy = lambda ps: {k: p.detach().clone() for k, p in ps.items()}
@@ -251,4 +289,5 @@ prepare()
 if len(sys.argv) > 3:  # only some: the names of the models
     MODELS = {n: MODELS[n] for n in sys.argv[3].split(",")}
 tacet_to_python()
+qlora_to_python()
 python_to_tacet()
