@@ -145,11 +145,6 @@ final class MethodOptions {
     return method == Method.qlora;
   }
 
-  /** Whether all weights are trained. */
-  boolean isFull() {
-    return method == Method.full;
-  }
-
   /**
    * What was chosen; null if all weights are trained.
    *
