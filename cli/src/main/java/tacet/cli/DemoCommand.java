@@ -59,7 +59,7 @@ final class DemoCommand implements Callable<Integer> {
   private record Size(
       int train, int dev, int epochs, int batch, double lambda, Ramp ramp, int timed) {}
 
-  private static final Size FULL = new Size(3000, 600, 3, 32, 2, new Ramp(0.4, 0.7), 300);
+  private static final Size FULL = new Size(3000, 600, 3, 32, 1, new Ramp(0.4, 0.7), 300);
   private static final Size QUICK = new Size(1000, 300, 2, 16, 1, new Ramp(0.3, 0.6), 48);
 
   private static final int MAX_LENGTH = 64;
