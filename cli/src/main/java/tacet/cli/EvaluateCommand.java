@@ -50,7 +50,7 @@ final class EvaluateCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
-      return evaluate(engine, source, Work.of(model, source, data, seed, 0));
+      return evaluate(engine, source, Work.of(model, source, data, seed, Work.Share.NONE));
     }
   }
 

@@ -56,6 +56,7 @@ final class PretrainCommand implements Callable<Integer> {
   }
 
   private static final int BUILT_IN = 6000;
+  private static final int RETOLD = 40_000;
 
   @Option(
       names = "--architecture",
@@ -90,6 +91,9 @@ final class PretrainCommand implements Callable<Integer> {
   @Option(names = "--intermediate", paramLabel = "N", description = "Width of the MLPs (512).")
   private int intermediate = 512;
 
+  @Option(names = "--dropout", paramLabel = "P", description = "Of the new model (0.1).")
+  private double dropout = 0.1;
+
   @Option(
       names = "--activation",
       paramLabel = "NAME",
@@ -118,6 +122,9 @@ final class PretrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (!(dropout >= 0 && dropout < 1)) {
+      throw new UserException("--dropout " + dropout + " is not in [0, 1)");
+    }
     Trainer.Settings settings = trainer.settings(seed, null, Ramp.NONE);
     List<String> lines = lines();
     if (lines.size() < 20) {
@@ -140,6 +147,14 @@ final class PretrainCommand implements Callable<Integer> {
           .map(String::strip)
           .filter(l -> !l.isEmpty())
           .toList();
+    }
+    if (architecture == Architecture.t5) {
+      List<String> lines = new ArrayList<>(SyntheticFacts.retold(seed, RETOLD));
+      // The words of questions as the reading task puts them.
+      for (Squad.Question q : SyntheticFacts.reading(seed, 20, false)) {
+        lines.add("question: " + q.question() + " context: " + q.context());
+      }
+      return lines;
     }
     List<String> lines = new ArrayList<>();
     for (Example e : SyntheticReviews.task(seed, BUILT_IN, 1).train().read()) {
@@ -192,8 +207,8 @@ final class PretrainCommand implements Callable<Integer> {
     c.put("num_attention_heads", heads);
     c.put("intermediate_size", intermediate);
     c.put("hidden_act", activation == null ? "gelu" : activation);
-    c.put("hidden_dropout_prob", 0.1);
-    c.put("attention_probs_dropout_prob", 0.1);
+    c.put("hidden_dropout_prob", dropout);
+    c.put("attention_probs_dropout_prob", dropout);
     c.put("max_position_embeddings", Math.max(512, maxLength));
     c.put("type_vocab_size", 2);
     c.put("layer_norm_eps", 1e-12);
@@ -238,7 +253,7 @@ final class PretrainCommand implements Callable<Integer> {
     c.put("num_heads", heads);
     c.put("relative_attention_num_buckets", 32);
     c.put("relative_attention_max_distance", 128);
-    c.put("dropout_rate", 0.1);
+    c.put("dropout_rate", dropout);
     c.put("layer_norm_epsilon", 1e-6);
     c.put("initializer_factor", 1.0);
     c.put("feed_forward_proj", activation == null ? "relu" : activation);

@@ -73,7 +73,8 @@ final class PruneCommand implements Callable<Integer> {
     }
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
-      return prune(engine, source, Work.of(model, source, data, seed, Integer.MAX_VALUE));
+      return prune(
+          engine, source, Work.of(model, source, data, seed, new Work.Share(Integer.MAX_VALUE, 0)));
     }
   }
 

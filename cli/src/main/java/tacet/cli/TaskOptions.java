@@ -117,33 +117,48 @@ final class TaskOptions {
     return task.equalsIgnoreCase(SQUAD);
   }
 
-  /** How many examples a built-in task has. */
-  int builtIn(boolean dev) {
-    return dev ? Math.min(DEV, devSamples) : TRAIN;
+  /** How many questions the built-in reading task has. */
+  int builtIn(boolean dev, int samples) {
+    return dev ? Math.min(DEV, devSamples) : toLearnFrom(samples);
+  }
+
+  /** A built-in task has as many examples to learn from as are asked for, and at least some. */
+  private static int toLearnFrom(int samples) {
+    return samples == Integer.MAX_VALUE ? TRAIN : Math.max(TRAIN, samples);
   }
 
   /** Outputs of the task's head, which do not depend on its data. */
   int outputs() {
     return switch (kind()) {
-      case TEXTS -> task(0, data == null ? Path.of(".") : data).outputs();
+      case TEXTS -> task(0, 0, data == null ? Path.of(".") : data).outputs();
       case READING -> 2;
-      case IMAGES -> images(0, 1).labels().size();
+      case IMAGES -> images(0, 1, 0).labels().size();
     };
   }
 
-  /** A task of texts. */
+  /** A task of texts, of which only the examples to judge by are used. */
   Task task(long seed) {
-    return task(seed, data);
+    return task(seed, 0);
   }
 
-  private Task task(long seed, Path dir) {
+  /**
+   * A task of texts.
+   *
+   * @param samples how many examples to learn from are wanted
+   */
+  Task task(long seed, int samples) {
+    return task(seed, samples, data);
+  }
+
+  private Task task(long seed, int samples, Path dir) {
+    int train = toLearnFrom(samples);
     switch (task) {
       case SyntheticReviews.NAME:
-        return SyntheticReviews.task(seed, TRAIN, DEV);
+        return SyntheticReviews.task(seed, train, DEV);
       case ENTAILMENT:
-        return SyntheticFacts.entailment(seed, TRAIN, DEV);
+        return SyntheticFacts.entailment(seed, train, DEV);
       case SIMILARITY:
-        return SyntheticFacts.similarity(seed, TRAIN, DEV);
+        return SyntheticFacts.similarity(seed, train, DEV);
       default:
         break;
     }
@@ -162,12 +177,16 @@ final class TaskOptions {
     return ParquetTask.isIn(dir) ? ParquetTask.glue(task, dir) : Glue.task(task, dir);
   }
 
-  /** A task of images. */
-  ImageTask images(long seed, int side) {
+  /**
+   * A task of images.
+   *
+   * @param samples how many examples to learn from are wanted
+   */
+  ImageTask images(long seed, int side, int samples) {
     return switch (task.toLowerCase(Locale.ROOT)) {
       case CIFAR -> ImageFiles.cifar10(side == 1 ? Path.of(".") : data());
       case MNIST -> ImageFiles.idx(MNIST, side == 1 ? Path.of(".") : data());
-      default -> SyntheticShapes.task(seed, TRAIN, DEV, side);
+      default -> SyntheticShapes.task(seed, toLearnFrom(samples), DEV, side);
     };
   }
 }

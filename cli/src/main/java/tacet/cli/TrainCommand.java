@@ -49,6 +49,14 @@ final class TrainCommand implements Callable<Integer> {
   private int trainSamples = Integer.MAX_VALUE;
 
   @Option(
+      names = "--hold-out",
+      paramLabel = "N",
+      description =
+          "Judge by the last N training examples, which are then not learnt from, and not by the dev"
+              + " set: for choosing lambda and the like (0).")
+  private int holdOut = 0;
+
+  @Option(
       names = "--adaptive",
       description = "ADA: train a weight in [0, 1] per MLP block; blocks that reach 0 are skipped.")
   private boolean adaptive;
@@ -92,8 +100,15 @@ final class TrainCommand implements Callable<Integer> {
     Trainer.Settings settings = trainer.settings(seed, density.loss(), density.ramp());
     try (Engine engine = common.engine();
         ModelSource source = methodOptions.isQlora() ? model.openQuantised() : model.open()) {
-      return train(engine, source, Work.of(model, source, data, seed, trainSamples), settings);
+      return train(engine, source, Work.of(model, source, data, seed, share()), settings);
     }
+  }
+
+  private Work.Share share() {
+    if (trainSamples < 1 || holdOut < 0) {
+      throw new UserException("--train-samples must be at least 1, --hold-out at least 0");
+    }
+    return new Work.Share(trainSamples, holdOut);
   }
 
   private <M extends Part> int train(
@@ -254,6 +269,9 @@ final class TrainCommand implements Callable<Integer> {
     }
     if (trainSamples != Integer.MAX_VALUE) {
       c.put("train_samples", trainSamples);
+    }
+    if (holdOut > 0) {
+      c.put("hold_out", holdOut);
     }
     c.put("max_length", data.maxLength());
     trainer.describe(c);

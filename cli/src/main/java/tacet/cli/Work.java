@@ -40,12 +40,44 @@ record Work<M extends Part>(
   }
 
   /**
-   * Loads model and data.
+   * Which training examples are used.
    *
-   * @param samples how many training examples to use; 0 where nothing is trained
+   * @param train how many to learn from, the first ones; 0 where nothing is trained
+   * @param heldOut how many to judge by in place of the dev set, the last ones; 0 for the dev set
    */
+  record Share(int train, int heldOut) {
+    static final Share NONE = new Share(0, 0);
+
+    /** What to learn from and what to judge by. */
+    <T> Parts<T> of(Read<T> train, Read<T> dev, int devSamples) throws IOException {
+      if (this.train == 0) {
+        return new Parts<>(List.of(), first(dev.all(), devSamples));
+      }
+      List<T> all = train.all();
+      if (heldOut == 0) {
+        return new Parts<>(first(all, this.train), first(dev.all(), devSamples));
+      }
+      int rest = all.size() - heldOut;
+      if (rest < 1) {
+        throw new UserException(
+            "--hold-out " + heldOut + ": there are only " + all.size() + " training examples");
+      }
+      List<T> last = all.subList(rest, all.size());
+      return new Parts<>(first(all.subList(0, rest), this.train), first(last, devSamples));
+    }
+  }
+
+  /** Examples of a task. */
+  record Parts<T>(List<T> train, List<T> judged) {}
+
+  /** Reads examples. */
+  interface Read<T> {
+    List<T> all() throws IOException;
+  }
+
+  /** Loads model and data. */
   static Work<?> of(
-      ModelOptions options, ModelSource source, TaskOptions data, long seed, int samples)
+      ModelOptions options, ModelSource source, TaskOptions data, long seed, Share share)
       throws IOException {
     boolean images = data.kind() == TaskOptions.Kind.IMAGES;
     if (images != source.isImageModel()) {
@@ -62,12 +94,12 @@ record Work<M extends Part>(
         throw new UserException(
             "--task " + data.name() + " is not one of text to text; squad and reading are");
       }
-      return answers(options, source, data, seed, samples);
+      return answers(options, source, data, seed, share);
     }
     return switch (data.kind()) {
-      case TEXTS -> texts(options, source, data, seed, samples);
-      case READING -> spans(options, source, data, seed, samples);
-      case IMAGES -> images(options, source, data, seed, samples);
+      case TEXTS -> texts(options, source, data, seed, share);
+      case READING -> spans(options, source, data, seed, share);
+      case IMAGES -> images(options, source, data, seed, share);
     };
   }
 
@@ -76,21 +108,22 @@ record Work<M extends Part>(
   }
 
   private static Work<TextModel> texts(
-      ModelOptions options, ModelSource source, TaskOptions data, long seed, int samples)
+      ModelOptions options, ModelSource source, TaskOptions data, long seed, Share share)
       throws IOException {
-    Task task = data.task(seed);
-    List<Example> train = samples == 0 ? List.of() : first(task.train().read(), samples);
-    int judged = data.devSamples();
+    Task task = data.task(seed, share.train());
+    Parts<Example> parts = share.of(task.train()::read, task.dev()::read, data.devSamples());
     Map<String, Dataset> others = new LinkedHashMap<>();
-    for (Map.Entry<String, Task.Split> other : task.others().entrySet()) {
-      List<Example> more = first(other.getValue().read(), judged);
-      others.put(other.getKey(), source.dataset(more, data.maxLength()));
+    if (share.heldOut() == 0) {
+      for (Map.Entry<String, Task.Split> other : task.others().entrySet()) {
+        List<Example> more = first(other.getValue().read(), data.devSamples());
+        others.put(other.getKey(), source.dataset(more, data.maxLength()));
+      }
     }
     TextProblem problem =
         new TextProblem(
             task,
-            source.dataset(train, data.maxLength()),
-            source.dataset(first(task.dev().read(), judged), data.maxLength()),
+            source.dataset(parts.train(), data.maxLength()),
+            source.dataset(parts.judged(), data.maxLength()),
             others);
     TextModels.Classifier loaded = options.classifier(source, task.outputs(), seed);
     return new Work<>(
@@ -102,11 +135,9 @@ record Work<M extends Part>(
   }
 
   private static Work<TextModel> spans(
-      ModelOptions options, ModelSource source, TaskOptions data, long seed, int samples)
+      ModelOptions options, ModelSource source, TaskOptions data, long seed, Share share)
       throws IOException {
-    List<Squad.Question> train =
-        samples == 0 ? List.of() : first(questions(data, seed, false), samples);
-    List<Squad.Question> dev = first(questions(data, seed, true), data.devSamples());
+    Parts<Squad.Question> parts = questions(data, seed, share);
     SpanProblem.Windows windows =
         new SpanProblem.Windows(
             Math.min(data.maxLength(), source.longest()),
@@ -116,22 +147,26 @@ record Work<M extends Part>(
     return new Work<>(
         options.withActivation(loaded.model()),
         TrainCommand.modulesToSave(loaded),
-        new SpanProblem(data.name(), train, dev, source.tokenizer(), source.padId(), windows),
+        new SpanProblem(
+            data.name(),
+            parts.train(),
+            parts.judged(),
+            source.tokenizer(),
+            source.padId(),
+            windows),
         "QUESTION_ANS",
         (dir, m) -> source.saveQuestionAnswering(dir, m, options.chosen()));
   }
 
   private static Work<Seq2SeqModel> answers(
-      ModelOptions options, ModelSource source, TaskOptions data, long seed, int samples)
+      ModelOptions options, ModelSource source, TaskOptions data, long seed, Share share)
       throws IOException {
-    List<Squad.Question> train =
-        samples == 0 ? List.of() : first(questions(data, seed, false), samples);
-    List<Squad.Question> dev = first(questions(data, seed, true), data.devSamples());
+    Parts<Squad.Question> parts = questions(data, seed, share);
     AnswerProblem problem =
         new AnswerProblem(
             data.name(),
-            train,
-            dev,
+            parts.train(),
+            parts.judged(),
             source.tokenizer(),
             data.maxLength(),
             source.padId(),
@@ -144,28 +179,37 @@ record Work<M extends Part>(
         (dir, m) -> source.saveSeq2Seq(dir, m, options.chosen()));
   }
 
-  /** SQuAD's questions, or made-up ones. */
-  static List<Squad.Question> questions(TaskOptions data, long seed, boolean dev)
+  private static Parts<Squad.Question> questions(TaskOptions data, long seed, Share share)
       throws IOException {
+    return share.of(
+        () -> questions(data, seed, false, share.train()),
+        () -> questions(data, seed, true, 0),
+        data.devSamples());
+  }
+
+  /** SQuAD's questions, or made-up ones. */
+  private static List<Squad.Question> questions(
+      TaskOptions data, long seed, boolean dev, int samples) throws IOException {
     if (data.isSquad()) {
       return ParquetTask.isIn(data.data())
           ? ParquetTask.squad(data.data(), dev)
           : Squad.read(data.data().resolve(dev ? "dev-v1.1.json" : "train-v1.1.json"));
     }
-    return SyntheticFacts.reading(seed, data.builtIn(dev), dev);
+    return SyntheticFacts.reading(seed, data.builtIn(dev, samples), dev);
   }
 
   private static Work<ImageModel> images(
-      ModelOptions options, ModelSource source, TaskOptions data, long seed, int samples)
+      ModelOptions options, ModelSource source, TaskOptions data, long seed, Share share)
       throws IOException {
-    ImageTask task = data.images(seed, source.imageSide());
+    ImageTask task = data.images(seed, source.imageSide(), share.train());
+    Parts<ImageTask.Example> parts =
+        share.of(
+            () -> task.train().read(share.heldOut() == 0 ? share.train() : Integer.MAX_VALUE),
+            () -> task.dev().read(data.devSamples()),
+            data.devSamples());
     ImageProblem problem =
         new ImageProblem(
-            task,
-            samples == 0 ? List.of() : task.train().read(samples),
-            task.dev().read(data.devSamples()),
-            source.imagePreprocessor(),
-            source.imageTokens());
+            task, parts.train(), parts.judged(), source.imagePreprocessor(), source.imageTokens());
     ImageModel model = source.imageClassifier(task.labels().size(), seed);
     return new Work<>(
         options.withActivation(model),

@@ -35,6 +35,10 @@ public final class SyntheticFacts {
   private static final int PAIR_FACTS = 3;
 
   private static final int READING_FACTS = 5;
+
+  /** The roles that are asked for. */
+  private static final List<Integer> SLOTS = List.of(0, 3, 4, 2);
+
   private static final int MAX_SCORE = 5;
 
   private SyntheticFacts() {}
@@ -79,6 +83,19 @@ public final class SyntheticFacts {
         case 3 -> place;
         default -> day;
       };
+    }
+
+    String question(int slot) {
+      return switch (slot) {
+        case 0 -> "who " + verb + " the " + thing + "?";
+        case 2 -> "what was in the " + place + " on " + day + "?";
+        case 3 -> "where was the " + thing + " on " + day + "?";
+        default -> "when was " + who + " in the " + place + "?";
+      };
+    }
+
+    String answer(int slot) {
+      return (slot == 2 || slot == 3 ? "the " : "") + slot(slot);
     }
 
     Fact with(int i, String value) {
@@ -132,6 +149,29 @@ public final class SyntheticFacts {
     return questions;
   }
 
+  /**
+   * Texts to pre-train on, of the side that is learnt from: each tells two to four facts, and then
+   * every one of them again, in another order, in other words, or as a question with its answer.
+   * Whatever is hidden of such a text is told elsewhere in it.
+   */
+  public static List<String> retold(long seed, int count) {
+    SplittableRandom random = new SplittableRandom(2 * seed);
+    List<String> texts = new ArrayList<>(count);
+    while (texts.size() < count) {
+      List<Fact> facts = facts(2 + random.nextInt(3), random, 0);
+      StringBuilder text = new StringBuilder(text(facts, random));
+      shuffle(facts, random);
+      for (Fact f : facts) {
+        int slot = SLOTS.get(random.nextInt(4));
+        text.append(' ')
+            .append(
+                random.nextBoolean() ? f.told(random) : f.question(slot) + " " + f.answer(slot));
+      }
+      texts.add(text.toString());
+    }
+    return texts;
+  }
+
   // ---------------------------------------------------------------- making examples
 
   private interface Maker {
@@ -183,16 +223,10 @@ public final class SyntheticFacts {
   private static Squad.Question question(String id, SplittableRandom random, int side) {
     List<Fact> facts = facts(READING_FACTS, random, side);
     Fact f = facts.get(random.nextInt(facts.size()));
-    int slot = List.of(0, 3, 4, 2).get(random.nextInt(4));
-    String question =
-        switch (slot) {
-          case 0 -> "who " + f.verb + " the " + f.thing + "?";
-          case 2 -> "what was in the " + f.place + " on " + f.day + "?";
-          case 3 -> "where was the " + f.thing + " on " + f.day + "?";
-          default -> "when was " + f.who + " in the " + f.place + "?";
-        };
+    int slot = SLOTS.get(random.nextInt(4));
+    String question = f.question(slot);
     String context = text(facts, random);
-    String answer = (slot == 2 || slot == 3 ? "the " : "") + f.slot(slot);
+    String answer = f.answer(slot);
     // Facts of one text differ in every role: the answer occurs in it exactly once.
     return new Squad.Question(
         id, context, question, List.of(new Squad.Answer(answer, context.indexOf(answer))));
