@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToDoubleFunction;
 import tacet.tensor.Engine;
 import tacet.tensor.Tensor;
 
@@ -35,11 +36,13 @@ public final class AdamW implements AutoCloseable {
   /**
    * A parameter and its moments.
    *
+   * @param rate its learning rate over that of a step
    * @param place values of the parameters before it
    * @param m first moments, null if paged
    * @param v second moments, null if paged
    */
-  private record Slot(String name, Parameter parameter, long place, float[] m, float[] v) {
+  private record Slot(
+      String name, Parameter parameter, double rate, long place, float[] m, float[] v) {
     int size() {
       return parameter.shape().size();
     }
@@ -68,6 +71,20 @@ public final class AdamW implements AutoCloseable {
    * @throws UncheckedIOException if the file cannot be made
    */
   public AdamW(Engine engine, Map<String, Parameter> parameters, Settings settings, Path file) {
+    this(engine, parameters, settings, file, p -> 1);
+  }
+
+  /**
+   * An optimizer that moves some parameters faster or slower than the others.
+   *
+   * @param rate a parameter's learning rate over that of a step
+   */
+  public AdamW(
+      Engine engine,
+      Map<String, Parameter> parameters,
+      Settings settings,
+      Path file,
+      ToDoubleFunction<Parameter> rate) {
     this.engine = engine;
     this.settings = settings;
     long place = 0;
@@ -78,7 +95,7 @@ public final class AdamW implements AutoCloseable {
         int n = p.shape().size();
         float[] m = file == null ? new float[n] : null;
         float[] v = file == null ? new float[n] : null;
-        slots.add(new Slot(e.getKey(), p, place, m, v));
+        slots.add(new Slot(e.getKey(), p, rate.applyAsDouble(p), place, m, v));
         place += n;
         largest = Math.max(largest, n);
       }
@@ -89,14 +106,15 @@ public final class AdamW implements AutoCloseable {
   /** Applies and clears the gradients; parameters without one are left alone. */
   public void step(double learningRate) {
     steps++;
-    float keep = (float) (1 - learningRate * settings.weightDecay);
-    float step = (float) (learningRate / (1 - Math.pow(settings.beta1, steps)));
     float correction = (float) Math.sqrt(1 - Math.pow(settings.beta2, steps));
     for (Slot s : slots) {
       Tensor g = s.parameter.gradient();
       if (g == null) {
         continue;
       }
+      double own = s.rate * learningRate;
+      float keep = (float) (1 - own * settings.weightDecay);
+      float step = (float) (own / (1 - Math.pow(settings.beta1, steps)));
       Update update = new Update(keep, step, correction);
       float[] w = s.parameter.value().data();
       if (paged == null) {

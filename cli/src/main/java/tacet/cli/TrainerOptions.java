@@ -34,6 +34,12 @@ final class TrainerOptions {
   private double learningRate = 1e-3;
 
   @Option(
+      names = "--ada-rate",
+      paramLabel = "X",
+      description = "Learning rate of ADA's weights of blocks over that of all else (1).")
+  private double adaRate = 1;
+
+  @Option(
       names = "--schedule",
       paramLabel = "NAME",
       description = "How the learning rate falls: ${COMPLETION-CANDIDATES} (LINEAR).")
@@ -93,7 +99,7 @@ final class TrainerOptions {
         steps != null ? Length.steps(steps) : Length.epochs(epochs == null ? 3 : epochs),
         batch,
         parts,
-        new Rate(shape, learningRate, warmUp),
+        new Rate(shape, learningRate, warmUp, adaRate),
         weightDecay,
         clip,
         seed,
@@ -114,6 +120,9 @@ final class TrainerOptions {
       c.put("accumulate", parts);
     }
     c.put("lr", learningRate);
+    if (adaRate != 1) {
+      c.put("ada_rate", adaRate);
+    }
     c.put("schedule", shape.name().toLowerCase(Locale.ROOT));
     c.put("warmup", warmUp);
     c.put("weight_decay", weightDecay);

@@ -4,8 +4,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import tacet.autograd.AdamW;
 import tacet.autograd.Ops;
@@ -169,9 +172,15 @@ public final class Trainer<M extends Part> implements AutoCloseable {
     if (problem.size() == 0) {
       throw new IllegalArgumentException(problem.name() + " has no training example");
     }
+    Set<Parameter> blocks = Collections.newSetFromMap(new IdentityHashMap<>());
+    blocks.addAll(layerWeights.values());
     this.optimizer =
         new AdamW(
-            engine, trainable, new AdamW.Settings(0.9, 0.999, 1e-8, settings.weightDecay), moments);
+            engine,
+            trainable,
+            new AdamW.Settings(0.9, 0.999, 1e-8, settings.weightDecay),
+            moments,
+            p -> blocks.contains(p) ? settings.rate.blocks() : 1);
     this.checkpoint =
         new TrainingCheckpoint(
             trainable, optimizer, settings.fingerprint(problem.name(), problem.size()));
