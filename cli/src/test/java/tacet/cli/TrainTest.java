@@ -189,4 +189,30 @@ class TrainTest {
           .doesNotContain("Exception");
     }
   }
+
+  @Test
+  void judgesByExamplesHeldOut() throws IOException {
+    Path held = temp.resolve("held");
+    train(held, "--epochs", 1, "--train-samples", 90, "--hold-out", 16);
+    // 96 examples without the last 16: ten steps of eight.
+    List<LogEntry> log = RunLog.read(held.resolve("log.jsonl"));
+    assertThat(log.stream().filter(e -> e instanceof LogEntry.Step)).hasSize(10);
+    double share = RunMetrics.read(held.resolve("metrics.json")).score() * 16 / 100;
+    assertThat(share).isCloseTo(Math.rint(share), org.assertj.core.data.Offset.offset(1e-9));
+    Cli.Result r =
+        Cli.run(
+            "train",
+            "--model",
+            temp.resolve("model"),
+            "--task",
+            "SST-2",
+            "--data",
+            temp.resolve("data"),
+            "--hold-out",
+            96,
+            "--out",
+            temp.resolve("no"));
+    assertThat(r.code()).isNotZero();
+    assertThat(r.err()).contains("--hold-out 96").contains("only 96");
+  }
 }

@@ -137,4 +137,43 @@ class AdaTest {
     assertThat(sums[1]).isLessThan(sums[0] - 0.3f);
     assertThat(sums[1]).isLessThan(0.9f);
   }
+
+  @Test
+  void theirWeightsMayLearnFaster() throws IOException {
+    float[] moved = new float[2];
+    for (int i = 0; i < 2; i++) {
+      TextModel model = Ada.install(LORA.applyTo(Tiny.model("relu"), 1), 1);
+      float before = Ada.weights(model).values().iterator().next().value().item();
+      Trainer.Settings settings =
+          new Trainer.Settings(
+              Length.steps(1),
+              8,
+              1,
+              new Rate(Rate.Shape.CONSTANT, 1e-3, 0, i == 0 ? 1 : 20),
+              0.01,
+              0,
+              1,
+              new DensityLoss(Surrogate.L1, 1, 30, Padding.MASKED),
+              Ramp.NONE,
+              Pace.EPOCHS);
+      try (Engine engine = Engine.ofThreads(1);
+          Trainer<TextModel> trainer = new Trainer<>(engine, model, Tiny.problem(), settings)) {
+        trainer.run(
+            null,
+            new Trainer.Listener() {
+              @Override
+              public void step(tacet.deft.report.LogEntry.Step e) {}
+
+              @Override
+              public void evaluated(tacet.deft.report.LogEntry.Evaluation e) {}
+            },
+            () -> false);
+      }
+      moved[i] = before - Ada.weights(model).values().iterator().next().value().item();
+    }
+    // Adam's first step is as long as the rate, and downwards.
+    assertThat(moved[0]).isCloseTo(1e-3f, org.assertj.core.api.Assertions.within(1e-4f));
+    assertThat(moved[1]).isCloseTo(2e-2f, org.assertj.core.api.Assertions.within(1e-3f));
+    assertThatThrownBy(() -> new Rate(Rate.Shape.LINEAR, 1, 0, 0)).hasMessageContaining("blocks");
+  }
 }

@@ -82,6 +82,18 @@ final class SyntheticFactsTest {
         .containsExactlyInAnyOrder("who", "what", "where", "when");
   }
 
+  @Test
+  void whatIsRetoldIsToldTwice() {
+    List<String> texts = SyntheticFacts.retold(3, 300);
+    assertThat(texts).isEqualTo(SyntheticFacts.retold(3, 300)).hasSize(300);
+    for (String text : texts) {
+      List<String> names =
+          Arrays.stream(text.split("[ ,.?]+")).filter(w -> w.endsWith("day")).toList();
+      assertThat(names.stream().distinct().count()).as(text).isBetween(2L, 4L);
+    }
+    assertThat(String.join(" ", texts)).contains("? the ").contains("who ").contains("it was ");
+  }
+
   private static Set<String> content(String text) {
     Set<String> words = new HashSet<>(List.of(text.split("[ ,.]+")));
     words.removeAll(FRAME);
