@@ -65,11 +65,11 @@ final class ExperimentPresets {
           "ada",
           """
           {"title": "Adaptive layers (table 4, figure 3)", %s, "tasks": ["reading"],
-           "after": ["evaluate"],
+           "after": ["evaluate"], "ada-rate": 30,
            "variants": {
              "PEFT": {"surrogate": "none"},
              "ADA-PEFT": {"surrogate": "none", "adaptive": "true"},
-             "ADA-DEFT": {"surrogate": "tanh", "lambda": 1, "lambda-ramp": "0.3,0.6",
+             "ADA-DEFT": {"surrogate": "l1", "lambda": 3, "lambda-ramp": "0,0.2",
                           "adaptive": "true"}}}
           """
               .formatted(LORA),
