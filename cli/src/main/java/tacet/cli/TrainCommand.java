@@ -45,7 +45,10 @@ final class TrainCommand implements Callable<Integer> {
 
   @Mixin private DensityOptions density;
 
-  @Option(names = "--train-samples", paramLabel = "N", description = "Use the first N examples.")
+  @Option(
+      names = "--train-samples",
+      paramLabel = "N",
+      description = "Use the first N examples; a built-in task makes as many as that.")
   private int trainSamples = Integer.MAX_VALUE;
 
   @Option(
