@@ -106,6 +106,7 @@ public final class AdamW implements AutoCloseable {
   /** Applies and clears the gradients; parameters without one are left alone. */
   public void step(double learningRate) {
     steps++;
+    double first = 1 - Math.pow(settings.beta1, steps);
     float correction = (float) Math.sqrt(1 - Math.pow(settings.beta2, steps));
     for (Slot s : slots) {
       Tensor g = s.parameter.gradient();
@@ -114,7 +115,7 @@ public final class AdamW implements AutoCloseable {
       }
       double own = s.rate * learningRate;
       float keep = (float) (1 - own * settings.weightDecay);
-      float step = (float) (own / (1 - Math.pow(settings.beta1, steps)));
+      float step = (float) (own / first);
       Update update = new Update(keep, step, correction);
       float[] w = s.parameter.value().data();
       if (paged == null) {
