@@ -52,11 +52,41 @@ final class ExperimentCells {
     List<Plan.Cell> cells = plan.cells();
     List<Results.Run> runs = new ArrayList<>();
     for (int i = 0; i < cells.size(); i++) {
-      Plan.Cell cell = cells.get(i);
+      Plan.Cell cell = refitted(cells.get(i));
       progress.say("cell " + (i + 1) + " of " + cells.size() + ": " + cell.id());
       runs.add(run(cell));
     }
     return new Results(runs);
+  }
+
+  /**
+   * The run on a refitted model, where the plan asks for one: {@code refit} says on how many examples of
+   * each task. Runs with the same model and activation share it.
+   */
+  private Plan.Cell refitted(Plan.Cell cell) throws IOException, Stopped {
+    String samples = plan.text("refit", null);
+    String activation = cell.options().get("activation");
+    if (samples == null || activation == null) {
+      return cell;
+    }
+    Map<String, String> options = new LinkedHashMap<>(cell.options());
+    String model = options.get("model");
+    Path dir =
+        out.resolve("refit").resolve((model + "-" + activation).replaceAll("[^A-Za-z0-9._-]", "_"));
+    Files.createDirectories(dir);
+    List<String> command = new ArrayList<>(List.of("refit", "--model", model));
+    command.addAll(List.of("--activation", activation, "--samples", samples));
+    command.addAll(List.of("--task", String.join(",", plan.list("tasks"))));
+    for (String name : List.of("data", "max-length")) {
+      if (plan.text(name, null) != null) {
+        command.addAll(List.of("--" + name, plan.text(name, null)));
+      }
+    }
+    command.addAll(List.of("--out", dir.resolve("model").toString()));
+    once(dir, "refit", command, false);
+    options.put("model", dir.resolve("model").toString());
+    options.remove("activation");
+    return new Plan.Cell(cell.labels(), options);
   }
 
   private Results.Run run(Plan.Cell cell) throws IOException, Stopped {

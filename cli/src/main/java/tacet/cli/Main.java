@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
       DemoCommand.class,
       TrainCommand.class,
       PretrainCommand.class,
+      RefitCommand.class,
       ExperimentCommand.class,
       EvaluateCommand.class,
       PruneCommand.class,

@@ -439,6 +439,13 @@ final class ModelSource implements AutoCloseable {
     write(dir, config, model);
   }
 
+  /** Writes a model with the head that it has as a Hugging Face directory, with another activation. */
+  void saveWithActivation(Path dir, Part model, String activation) throws IOException {
+    Map<String, Object> config = new LinkedHashMap<>(checkpoint.config().members());
+    putActivation(config, activation);
+    write(dir, config, model);
+  }
+
   /** Writes a classifier as a Hugging Face directory with this model's configuration. */
   void save(Path dir, TextModel model, int labels, String activation) throws IOException {
     save(dir, model, TextModels.classifierName(checkpoint.config()), labels, activation);
@@ -472,15 +479,21 @@ final class ModelSource implements AutoCloseable {
       }
       config.put("id2label", names);
     }
-    if (activation != null && config.containsKey("feed_forward_proj")) {
+    if (activation != null) {
+      putActivation(config, activation);
+    }
+    write(dir, config, model);
+  }
+
+  private void putActivation(Map<String, Object> config, String activation) throws IOException {
+    if (config.containsKey("feed_forward_proj")) {
       boolean gated = checkpoint.config().stringOr("feed_forward_proj", "relu").startsWith("gated");
       config.put("feed_forward_proj", (gated ? "gated-" : "") + activation);
-    } else if (activation != null) {
+    } else {
       config.put(
           config.containsKey("activation_function") ? "activation_function" : "hidden_act",
           activation);
     }
-    write(dir, config, model);
   }
 
   private void write(Path dir, Map<String, Object> config, Part model) throws IOException {

@@ -1,5 +1,6 @@
 package tacet.cli;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -76,6 +77,27 @@ final class TaskOptions {
   private int devSamples = Integer.MAX_VALUE;
 
   private TaskOptions() {}
+
+  /**
+   * One set of options for each of several tasks with commas between them; a task's files are in the
+   * folder of its name, if the folder of --data has one.
+   */
+  List<TaskOptions> each() {
+    List<TaskOptions> all = new ArrayList<>();
+    for (String name : task.split(",")) {
+      TaskOptions one = new TaskOptions();
+      one.task = name.strip();
+      one.data = data;
+      if (data != null && Files.isDirectory(data.resolve(one.task))) {
+        one.data = data.resolve(one.task);
+      }
+      one.maxLength = maxLength;
+      one.stride = stride;
+      one.devSamples = devSamples;
+      all.add(one);
+    }
+    return all;
+  }
 
   Kind kind() {
     return switch (task.toLowerCase(Locale.ROOT)) {

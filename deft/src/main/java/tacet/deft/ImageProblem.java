@@ -53,6 +53,11 @@ public record ImageProblem(
     public Var loss(Pass pass, ImageModel model) {
       return Losses.crossEntropy(pass, model.forward(pass, pixels).logits(), labels);
     }
+
+    @Override
+    public void run(Pass pass, ImageModel model) {
+      model.forward(pass, pixels);
+    }
   }
 
   @Override

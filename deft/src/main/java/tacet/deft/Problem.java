@@ -67,5 +67,13 @@ public interface Problem<M extends Part> {
 
     /** Runs the model; the mean loss, a scalar. */
     Var loss(Pass pass, M model);
+
+    /**
+     * Runs the model without judging it, for those who watch its layers: its head need not fit the
+     * task.
+     */
+    default void run(Pass pass, M model) {
+      loss(pass, model);
+    }
   }
 }

@@ -138,6 +138,11 @@ public final class SpanProblem implements Problem<TextModel> {
     public Var loss(Pass pass, TextModel model) {
       return Losses.span(pass, model.forward(pass, cut.batch()).logits(), starts, ends);
     }
+
+    @Override
+    public void run(Pass pass, TextModel model) {
+      model.forward(pass, cut.batch());
+    }
   }
 
   @Override

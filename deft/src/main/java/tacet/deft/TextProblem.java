@@ -47,6 +47,11 @@ public record TextProblem(Task task, Dataset train, Dataset dev, Map<String, Dat
           ? Losses.meanSquaredError(pass, logits, cut.targets())
           : Losses.crossEntropy(pass, logits, cut.classes());
     }
+
+    @Override
+    public void run(Pass pass, TextModel model) {
+      model.forward(pass, cut.batch());
+    }
   }
 
   @Override

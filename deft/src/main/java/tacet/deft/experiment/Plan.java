@@ -22,6 +22,8 @@ import tacet.transformer.checkpoint.Json;
  * <ul>
  *   <li>{@code tasks}, {@code methods}, {@code seeds}, {@code after}: lists
  *   <li>{@code model}, {@code data}, {@code title}: texts
+ *   <li>{@code refit}: how many examples of each task the model is refitted on, once, before all runs,
+ *       when another activation is put into it
  *   <li>{@code variants.NAME.OPTION}: options of {@code tacet train} that make a variant
  *   <li>{@code axes.OPTION}: a list of values of an option, each of which is run
  *   <li>{@code when.A+B.OPTION}: options for runs of which A and B (tasks, methods, variants) are true
@@ -32,7 +34,8 @@ import tacet.transformer.checkpoint.Json;
  */
 public record Plan(Map<String, String> settings) {
   private static final Set<String> LISTS = Set.of("tasks", "methods", "seeds", "after");
-  private static final Set<String> TEXTS = Set.of("name", "base", "title", "model", "data");
+  private static final Set<String> TEXTS =
+      Set.of("name", "base", "title", "model", "data", "refit");
   private static final String VARIANTS = "variants.";
   private static final String AXES = "axes.";
   private static final String WHEN = "when.";
