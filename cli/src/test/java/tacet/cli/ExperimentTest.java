@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tacet.transformer.checkpoint.Json;
@@ -99,6 +100,43 @@ class ExperimentTest {
     Cli.Result broken = Cli.run(experiment(plan, out));
     assertThat(broken.code()).isEqualTo(1);
     assertThat(broken.err()).contains("plan.toml").hasLineCount(1);
+  }
+
+  @Test
+  void aPlanMayRefitTheModelFirst() throws IOException {
+    Path model = Cli.tinyModel(temp.resolve("model"));
+    Path config = model.resolve("config.json");
+    Files.writeString(config, Files.readString(config).replace("\"relu\"", "\"gelu\""));
+    Path plan = temp.resolve("plan.toml");
+    Files.writeString(
+        plan,
+        """
+        model = "%s"
+        tasks = ["reviews"]
+        methods = ["lora"]
+        seeds = [1]
+        refit = 60
+        activation = "relu"
+        steps = 2
+        batch = 8
+        max-length = 32
+        after = ["evaluate"]
+        """
+            .formatted(model));
+    Path out = temp.resolve("out");
+    Cli.Result r = Cli.run(experiment(plan, out));
+    assertThat(r.err()).isEmpty();
+    assertThat(r.code()).isZero();
+    try (Stream<Path> refitted = Files.list(out.resolve("refit"))) {
+      Path dir = refitted.findFirst().orElseThrow();
+      Json done = Json.read(out.resolve("cells/reviews-lora-run-seed-1/train.json"));
+      assertThat(done.get("command").toString())
+          .contains(dir.resolve("model").toString())
+          .doesNotContain("activation");
+      FileTime before = Files.getLastModifiedTime(dir.resolve("refit.json"));
+      assertThat(Cli.run(experiment(plan, out)).code()).isZero();
+      assertThat(Files.getLastModifiedTime(dir.resolve("refit.json"))).isEqualTo(before);
+    }
   }
 
   @Test
