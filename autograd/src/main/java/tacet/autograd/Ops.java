@@ -254,7 +254,7 @@ public final class Ops {
   }
 
   /** The result counts its non-zeros, for the product that comes next. */
-  private static Pass.Recorder activation(
+  private static Tape.Recorder activation(
       Pass pass, Var x, Activation forward, Slope backward, boolean slopeFromResult) {
     Tensor y = pass.take(x.shape());
     float[] in = x.value().data();

@@ -87,7 +87,7 @@ public final class TokenOps {
       }
       System.arraycopy(x.value().data(), i * n, y.data(), i * all + m * d, n);
     }
-    Pass.Vjp adding =
+    Tape.Vjp adding =
         (dY, dT) -> {
           for (int i = 0; i < b; i++) {
             for (int row = 0; row < m; row++) {

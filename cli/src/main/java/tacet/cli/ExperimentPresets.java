@@ -41,13 +41,12 @@ final class ExperimentPresets {
       "when.RTE.steps": 350, "when.QNLI.dev-samples": 1000,
       "when.lora.targets": "%s", "when.lora.lr": 5e-4,
       "when.SST-2+DEFT.lambda": 1, "when.RTE+DEFT.lambda": 0.1,
-      "when.lora+CoLA+DEFT.lambda": 0.2,
+      "when.lora+CoLA.lr": 3e-4, "when.lora+CoLA+DEFT.lambda": 0.2,
       "when.adapter+QNLI+DEFT.lambda": 0.3, "when.adapter+STS-B+DEFT.lambda": 1,
-      "when.prefix.lr": 1e-2, "when.prefix.steps": 200, "when.prefix+SST-2.steps": 500,
-      "when.prefix+CoLA.steps": 500, "when.prefix+STS-B.steps": 300, "when.prefix+RTE.steps": 150,
-      "when.prompt.lr": 3e-2, "when.prompt.virtual-tokens": 20, "when.prompt.steps": 100,
-      "when.prompt+SST-2.steps": 500, "when.prompt+CoLA.steps": 300,
-      "when.prompt+STS-B.steps": 150, "when.prompt+RTE.steps": 100
+      "when.prefix.lr": 1e-2, "when.prefix.steps": 100, "when.prefix+SST-2.steps": 500,
+      "when.prefix+CoLA.steps": 500,
+      "when.prompt.lr": 3e-2, "when.prompt.virtual-tokens": 20, "when.prompt.steps": 50,
+      "when.prompt+SST-2.steps": 300
       """
           .formatted(ALL)
           .strip();
