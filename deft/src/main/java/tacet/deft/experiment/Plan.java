@@ -93,9 +93,19 @@ public record Plan(Map<String, String> settings) {
     return json.isString() ? json.asString() : json.toString();
   }
 
-  /** This plan with the settings of another put over it. */
+  /**
+   * This plan with the settings of another put over it. An option that is set for every run takes the
+   * place of what this plan says of it for some runs.
+   */
   public Plan with(Map<String, String> changes) {
     Map<String, String> all = new LinkedHashMap<>(settings);
+    all.keySet()
+        .removeIf(
+            key -> {
+              String option = key.substring(key.lastIndexOf('.') + 1);
+              return key.startsWith(WHEN)
+                  && (changes.containsKey(option) || changes.containsKey(TRAIN + option));
+            });
     changes.forEach(
         (name, value) -> {
           String plain = name.startsWith(TRAIN) ? name.substring(TRAIN.length()) : name;

@@ -72,6 +72,18 @@ class PlanTest {
         .hasMessageContaining("seeds");
   }
 
+  /** An option for every run is for every run; conditions that come with it still count. */
+  @Test
+  void anOptionForAllRunsTakesThePlaceOfThoseForSome() throws IOException {
+    for (String name : List.of("lr", "train.lr")) {
+      Plan changed = plan().with(Map.of(name, "0.5", "when.lora.lr", "0.25"));
+      for (Plan.Cell cell : changed.cells()) {
+        boolean lora = cell.labels().get("method").equals("lora");
+        assertThat(cell.options()).containsEntry("lr", lora ? "0.25" : "0.5");
+      }
+    }
+  }
+
   private static Results results() {
     List<Results.Run> runs = new ArrayList<>();
     double[][] values = {{80, 50}, {82, 52}, {79, 10}, {81, 12}};
