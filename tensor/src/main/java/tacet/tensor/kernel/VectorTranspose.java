@@ -1,16 +1,19 @@
 package tacet.tensor.kernel;
 
 import static tacet.tensor.kernel.VectorMath.L;
+import static tacet.tensor.kernel.VectorMath.S;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
-import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Transposes blocks of 8 x 8 in registers, whatever wider vectors there are: sixteen of them and what
- * they need in between would not fit. Three rounds swap the halves, quarters and eighths of rows that
- * are 4, 2 and 1 apart.
+ * Transposes squares of 8 x 8 in registers, two at a time where vectors have 16 lanes: one in each
+ * half. Three rounds swap the halves, quarters and eighths of rows that are 4, 2 and 1 apart.
+ *
+ * <p>The vectors are as wide as those of all other kernels, though narrower ones would do: in a JVM
+ * that has used two widths, the compiler no longer knows which one a call will meet, and makes objects
+ * of the vectors of any kernel that it compiles later.
  */
 final class VectorTranspose {
   /** Whether vectors are wide enough. */
@@ -18,7 +21,6 @@ final class VectorTranspose {
 
   private static final int SIDE = 8;
   private static final int LINE = 16; // floats of a cache line
-  private static final VectorSpecies<Float> S = FloatVector.SPECIES_256;
 
   /** Swap lanes that are so far apart. */
   private static final VectorShuffle<Float> SWAP1 = VectorShuffle.fromOp(S, i -> i ^ 1);
@@ -27,10 +29,13 @@ final class VectorTranspose {
   private static final VectorShuffle<Float> SWAP4 = VectorShuffle.fromOp(S, i -> i ^ 4);
 
   /** Lanes with this bit in their number: what moves from the upper row of a pair to the lower. */
-  private static final VectorMask<Float> BIT1 = VectorMask.fromLong(S, 0b10101010);
+  private static final VectorMask<Float> BIT1 = VectorMask.fromLong(S, 0b1010101010101010);
 
-  private static final VectorMask<Float> BIT2 = VectorMask.fromLong(S, 0b11001100);
-  private static final VectorMask<Float> BIT4 = VectorMask.fromLong(S, 0b11110000);
+  private static final VectorMask<Float> BIT2 = VectorMask.fromLong(S, 0b1100110011001100);
+  private static final VectorMask<Float> BIT4 = VectorMask.fromLong(S, 0b1111000011110000);
+
+  /** The lanes of the lower of two squares. */
+  private static final VectorMask<Float> LOWER = VectorMask.fromLong(S, 0b1111111100000000);
 
   private VectorTranspose() {}
 
@@ -60,12 +65,13 @@ final class VectorTranspose {
   }
 
   private static void square(float[] x, int xo, int ldx, float[] y, int yo, int ldy) {
-    block(x, xo, ldx, y, yo, ldy);
-    block(x, xo + SIDE * ldx, ldx, y, yo + SIDE, ldy);
-    block(x, xo + SIDE, ldx, y, yo + SIDE * ldy, ldy);
-    block(x, xo + SIDE * ldx + SIDE, ldx, y, yo + SIDE * ldy + SIDE, ldy);
+    for (int i = 0; i < LINE; i += L) {
+      block(x, xo + i * ldx, ldx, y, yo + i, ldy);
+      block(x, xo + i * ldx + SIDE, ldx, y, yo + i + SIDE * ldy, ldy);
+    }
   }
 
+  /** As many rows as a vector has lanes, of eight columns. */
   private static void block(float[] x, int xo, int ldx, float[] y, int yo, int ldy) {
     FloatVector t;
     FloatVector a = FloatVector.fromArray(S, x, xo);
@@ -76,6 +82,17 @@ final class VectorTranspose {
     FloatVector f = FloatVector.fromArray(S, x, xo + 5 * ldx);
     FloatVector g = FloatVector.fromArray(S, x, xo + 6 * ldx);
     FloatVector h = FloatVector.fromArray(S, x, xo + 7 * ldx);
+    if (L > SIDE) { // the lower square, from where its columns lie in the upper half of a vector
+      final int lower = xo + SIDE * ldx - SIDE;
+      a = a.blend(FloatVector.fromArray(S, x, lower), LOWER);
+      b = b.blend(FloatVector.fromArray(S, x, lower + ldx), LOWER);
+      c = c.blend(FloatVector.fromArray(S, x, lower + 2 * ldx), LOWER);
+      d = d.blend(FloatVector.fromArray(S, x, lower + 3 * ldx), LOWER);
+      e = e.blend(FloatVector.fromArray(S, x, lower + 4 * ldx), LOWER);
+      f = f.blend(FloatVector.fromArray(S, x, lower + 5 * ldx), LOWER);
+      g = g.blend(FloatVector.fromArray(S, x, lower + 6 * ldx), LOWER);
+      h = h.blend(FloatVector.fromArray(S, x, lower + 7 * ldx), LOWER);
+    }
     t = b.blend(a, BIT1).rearrange(SWAP1); // what moves in either direction
     a = a.blend(t, BIT1);
     b = t.blend(b, BIT1);
