@@ -14,6 +14,7 @@ import tacet.tensor.Workspace;
  */
 public final class MatMul {
   private static final int ROWS = 126; // of a thread's share, a multiple of the tile's six
+  private static final int MANY_ROWS = 1536; // from which it costs less to read all of B than all of X
   private static final float[] ZEROS = new float[8192]; // never written
 
   private MatMul() {}
@@ -158,7 +159,7 @@ public final class MatMul {
     int k = b.k();
     int panels = PackedMatrix.panels(n);
     int threads = engine.workers().size();
-    if (t >= 2 * ROWS * threads || panels < 2 * threads) { // rows: each thread reads all of B
+    if (t >= MANY_ROWS || panels < 2 * threads) { // rows: each thread reads all of B
       int chunks = threads * ((t + threads * ROWS - 1) / (threads * ROWS));
       int rows = ((t + chunks - 1) / chunks + 5) / 6 * 6;
       engine
