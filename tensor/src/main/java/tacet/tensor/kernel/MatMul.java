@@ -14,7 +14,7 @@ import tacet.tensor.Workspace;
  */
 public final class MatMul {
   private static final int ROWS = 126; // of a thread's share, a multiple of the tile's six
-  private static final int MANY_ROWS = 1536; // from which it costs less to read all of B than all of X
+  private static final int MANY_ROWS = 1536; // reading all of B costs less than all of X
   private static final float[] ZEROS = new float[8192]; // never written
 
   private MatMul() {}
