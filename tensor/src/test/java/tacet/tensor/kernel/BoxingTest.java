@@ -15,7 +15,7 @@ class BoxingTest {
   private static final int K = 512;
   private static final int N = 128;
   private static final int CALLS = 200;
-  private static final long ENOUGH = 2_000_000_000; // nanoseconds for the compiler
+  private static final long ENOUGH = 10_000_000_000L; // nanoseconds for the compiler
   private static final long FEW_BYTES = 16 * CALLS; // a vector of 512 bits takes 80 bytes
 
   private final Kernels kernels = Kernels.best();
