@@ -12,8 +12,8 @@ import jdk.incubator.vector.VectorShuffle;
  * half. Three rounds swap the halves, quarters and eighths of rows that are 4, 2 and 1 apart.
  *
  * <p>The vectors are as wide as those of all other kernels, though narrower ones would do: in a JVM
- * that has used two widths, the compiler no longer knows which one a call will meet, and makes objects
- * of the vectors of any kernel that it compiles later.
+ * that has used two widths, the compiler no longer knows which one a call will meet, and may make
+ * objects of the vectors of a kernel that it compiles later.
  */
 final class VectorTranspose {
   /** Whether vectors are wide enough. */
@@ -71,7 +71,10 @@ final class VectorTranspose {
     }
   }
 
-  /** As many rows as a vector has lanes, of eight columns. */
+  /**
+   * As many rows as a vector has lanes, of eight columns. Vectors of 16 lanes read eight floats beside
+   * these columns too, which lie in other rows of the square at the furthest, and drop them.
+   */
   private static void block(float[] x, int xo, int ldx, float[] y, int yo, int ldy) {
     FloatVector t;
     FloatVector a = FloatVector.fromArray(S, x, xo);

@@ -8,8 +8,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Compiled kernels keep their vectors in registers. Where the compiler fails to see which vectors a
- * kernel has, it makes an object of each, and the kernel is five to ten times slower: this happened to
- * all that was compiled after one kernel had used narrower vectors than the others.
+ * kernel has, it makes an object of each, and the kernel is up to eight times slower: this happened to
+ * tiles that were compiled after one kernel had used narrower vectors than the others.
  */
 class BoxingTest {
   private static final int K = 512;
