@@ -3,7 +3,6 @@ package tacet.tensor.kernel;
 import static tacet.tensor.kernel.VectorMath.IOTA;
 import static tacet.tensor.kernel.VectorMath.L;
 import static tacet.tensor.kernel.VectorMath.S;
-import static tacet.tensor.kernel.VectorMath.SI;
 import static tacet.tensor.kernel.VectorMath.set;
 
 import jdk.incubator.vector.FloatVector;
@@ -123,30 +122,7 @@ final class VectorKernels implements Kernels {
   @Override
   public int compress(
       float[] x, int xo, int n, int[] index, float[] value, int at, int[] start, int so) {
-    int q = at;
-    int i = 0;
-    for (int f = 0; f < n; f += BLOCK) {
-      start[so++] = q;
-      int end = Math.min(n, f + BLOCK);
-      for (; i + L <= end; i += L) {
-        FloatVector v = FloatVector.fromArray(S, x, xo + i);
-        VectorMask<Float> mask = v.compare(VectorOperators.NE, 0f);
-        long bits = mask.toLong();
-        if (bits != 0) { // full-width stores: what lies beyond the last value is overwritten later
-          v.compress(mask).intoArray(value, q);
-          IOTA.add(i).compress(mask.cast(SI)).intoArray(index, q);
-          q += Long.bitCount(bits);
-        }
-      }
-      for (; i < end; i++) {
-        if (x[xo + i] != 0) {
-          index[q] = i;
-          value[q++] = x[xo + i];
-        }
-      }
-    }
-    start[so] = q;
-    return q;
+    return VectorCompress.compress(x, xo, n, index, value, at, start, so);
   }
 
   @Override

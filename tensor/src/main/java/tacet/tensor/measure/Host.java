@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import tacet.tensor.Engine;
 
 /** Facts about the machine, for reports. */
@@ -13,14 +15,28 @@ public final class Host {
 
   /** The processor's name, or the architecture where the name is unknown. */
   public static String processor() {
+    return fact("model name").orElse(System.getProperty("os.arch"));
+  }
+
+  /**
+   * Whether the processor says that it has a feature.
+   *
+   * @param name as Linux calls it in {@code /proc/cpuinfo}; elsewhere nothing is known, and nothing
+   *     there
+   */
+  public static boolean hasFeature(String name) {
+    return fact("flags").stream().anyMatch(flags -> List.of(flags.split(" ")).contains(name));
+  }
+
+  /** What the system says of the first processor; empty where it is not Linux. */
+  private static Optional<String> fact(String name) {
     try {
       return Files.readAllLines(Path.of("/proc/cpuinfo")).stream()
-          .filter(l -> l.startsWith("model name"))
+          .filter(l -> l.startsWith(name))
           .map(l -> l.substring(l.indexOf(':') + 1).strip())
-          .findFirst()
-          .orElse(System.getProperty("os.arch"));
+          .findFirst();
     } catch (IOException e) {
-      return System.getProperty("os.arch"); // not Linux
+      return Optional.empty();
     }
   }
 

@@ -39,6 +39,20 @@ class BoxingTest {
     }
   }
 
+  @Test
+  void zerosAreLeftOutWithoutObjects() {
+    assumeThat(kernels.name()).startsWith("vector");
+    int[] index = new int[K + Kernels.LANES];
+    float[] value = new float[K + Kernels.LANES];
+    int[] start = new int[K / Kernels.BLOCK + 1];
+    for (double density : new double[] {0.04, 0.35, 1}) {
+      float[] x = Samples.sparse(3, K, density);
+      assertThat(bytes(() -> kernels.compress(x, 0, K, index, value, 0, start, 0)))
+          .as("density " + density + " in " + kernels.name())
+          .isLessThan(FEW_BYTES);
+    }
+  }
+
   private void transpose(int m) {
     kernels.transpose(a, 0, K, m, K, turned, 0, m);
   }

@@ -254,7 +254,7 @@ class ProductTest {
   @Test
   void compressKeepsNonZerosInOrder() {
     for (int n : Samples.SIZES) {
-      for (double density : new double[] {0, 0.1, 0.6, 1}) {
+      for (double density : new double[] {0, 0.1, 0.35, 0.6, 1}) {
         float[] x = Samples.sparse(n, n, density);
         if (n > 3) {
           x[2] = Float.NaN;
