@@ -131,73 +131,85 @@ public final class SparseRows {
   }
 
   /**
-   * The transposed matrix: for each column the rows that are not zero in it, ascending.
+   * The transposed matrix: for each column the rows that are not zero in it, ascending. Each thread
+   * has some whole blocks of rows: it counts their entries in each column, and when all have, and it is
+   * known where each thread's share of each column begins, it writes them there.
    *
    * @return a matrix with arrays of its own
    */
   public SparseRows transposed(Engine engine) {
     Workspace workspace = engine.workspace();
-    int blocks = blocks(columns);
-    int[] first = new int[blocks + 1]; // entries before each block of columns
-    for (int i = 0; i < rows; i++) {
-      int s = i * (blocks + 1);
-      for (int b = 0; b < blocks; b++) {
-        first[b + 1] += start[s + b + 1] - start[s + b];
-      }
-    }
-    for (int b = 0; b < blocks; b++) {
-      first[b + 1] += first[b];
-    }
-    int newBlocks = blocks(rows);
-    int step = newBlocks + 1;
+    int blocks = blocks(rows); // of the result
+    int step = blocks + 1;
+    int parts = Math.clamp(engine.workers().size(), 1, Math.max(1, blocks));
+    int[] cursors = workspace.takeInts(parts * columns);
     int[] newStart = workspace.takeInts(columns * step);
-    int[] newIndex = workspace.takeInts(first[blocks] + Kernels.LANES);
-    float[] newValue = workspace.take(first[blocks] + Kernels.LANES);
+    int[] newIndex = workspace.takeInts(entries + Kernels.LANES);
+    float[] newValue = workspace.take(entries + Kernels.LANES);
     engine
         .workers()
         .forEach(
-            blocks,
+            parts,
             1,
-            (part, from, to) -> {
-              for (int b = from; b < to; b++) {
-                transpose(b, first[b], newStart, step, newIndex, newValue);
+            (thread, from, to) -> {
+              for (int part = from; part < to; part++) {
+                count(part, parts, cursors);
               }
             });
+    int at = 0;
+    for (int f = 0; f < columns; f++) {
+      for (int c = f; c < parts * columns; c += columns) {
+        int n = cursors[c];
+        cursors[c] = at;
+        at += n;
+      }
+      newStart[f * step + blocks] = at;
+    }
+    engine
+        .workers()
+        .forEach(
+            parts,
+            1,
+            (thread, from, to) -> {
+              for (int part = from; part < to; part++) {
+                scatter(part, parts, cursors, newStart, newIndex, newValue);
+              }
+            });
+    workspace.give(cursors);
     return new SparseRows(columns, rows, entries, newStart, newIndex, newValue, null);
   }
 
-  private void transpose(
-      int b, int base, int[] newStart, int step, int[] newIndex, float[] newValue) {
-    int blocks = blocks(columns);
-    int f0 = b * BLOCK;
-    int f1 = Math.min(columns, f0 + BLOCK);
-    int[] cursor = new int[BLOCK]; // how many, then where the next one goes
-    for (int i = 0; i < rows; i++) {
-      int s = i * (blocks + 1) + b;
-      for (int p = start[s]; p < start[s + 1]; p++) {
-        cursor[index[p] - f0]++;
+  /** How many entries a part's rows have in each column. */
+  private void count(int part, int parts, int[] cursors) {
+    int blocks = blocks(rows);
+    int cursor = part * columns;
+    Arrays.fill(cursors, cursor, cursor + columns, 0);
+    int end = Math.min(rows, (part + 1) * blocks / parts * BLOCK);
+    for (int i = part * blocks / parts * BLOCK; i < end; i++) {
+      int last = end(i);
+      for (int p = first(i); p < last; p++) {
+        cursors[cursor + index[p]]++;
       }
     }
-    for (int f = f0, at = base; f < f1; f++) {
-      int n = cursor[f - f0];
-      cursor[f - f0] = at;
-      at += n;
-    }
-    for (int i = 0; i < rows; i++) {
-      if (i % BLOCK == 0) {
-        for (int f = f0; f < f1; f++) {
-          newStart[f * step + i / BLOCK] = cursor[f - f0];
+  }
+
+  private void scatter(
+      int part, int parts, int[] cursors, int[] newStart, int[] newIndex, float[] newValue) {
+    int blocks = blocks(rows);
+    int cursor = part * columns;
+    for (int b = part * blocks / parts; b < (part + 1) * blocks / parts; b++) {
+      for (int f = 0; f < columns; f++) {
+        newStart[f * (blocks + 1) + b] = cursors[cursor + f];
+      }
+      int end = Math.min(rows, (b + 1) * BLOCK);
+      for (int i = b * BLOCK; i < end; i++) {
+        int last = end(i);
+        for (int p = first(i); p < last; p++) {
+          int q = cursors[cursor + index[p]]++;
+          newIndex[q] = i;
+          newValue[q] = value[p];
         }
       }
-      int s = i * (blocks + 1) + b;
-      for (int p = start[s]; p < start[s + 1]; p++) {
-        int q = cursor[index[p] - f0]++;
-        newIndex[q] = i;
-        newValue[q] = value[p];
-      }
-    }
-    for (int f = f0; f < f1; f++) {
-      newStart[f * step + step - 1] = cursor[f - f0];
     }
   }
 
