@@ -1,5 +1,6 @@
 package tacet.tensor.kernel;
 
+import java.util.Arrays;
 import tacet.tensor.Workers;
 
 /**
@@ -16,34 +17,50 @@ public record Roofline(double gflops, double gigabytes) {
 
   /** Measures on all threads of a pool, in about a second; the best of some rounds. */
   public static Roofline measure(Workers workers) {
-    int threads = workers.size();
-    boolean vectors = Kernels.best().name().startsWith("vector");
-    float[][] sinks = new float[threads][2048];
+    float[][] sinks = sinks(workers);
     double flops = 0;
     for (int round = 0; round < ROUNDS; round++) {
-      double[] done = new double[threads];
       long start = System.nanoTime();
-      workers.forEach(
-          threads,
-          1,
-          (part, from, to) -> {
-            for (int i = from; i < to; i++) {
-              done[i] =
-                  vectors
-                      ? VectorRoofline.multiplyAdds(sinks[i], STEPS)
-                      : multiplyAdds(sinks[i], STEPS);
-            }
-          });
-      double all = 0;
-      for (double d : done) {
-        all += d;
-      }
-      flops = Math.max(flops, 2 * all / (System.nanoTime() - start));
+      double done = multiplyAdds(workers, sinks);
+      flops = Math.max(flops, done / (System.nanoTime() - start));
     }
-    return new Roofline(flops, bandwidth(workers, vectors));
+    return new Roofline(flops, bandwidth(workers));
   }
 
-  private static double bandwidth(Workers workers, boolean vectors) {
+  /** Something to write into for {@link #multiplyAdds}: 2048 floats for each thread. */
+  public static float[][] sinks(Workers workers) {
+    return new float[workers.size()][2048];
+  }
+
+  /**
+   * Does nothing but fused multiply-adds from registers on all threads of a pool for a few
+   * milliseconds: what a measurement is timed against that runs in turns with it, because the machine
+   * is not equally fast all the time.
+   *
+   * @param sinks from {@link #sinks}; modified
+   * @return operations done, two per multiply-add
+   */
+  public static double multiplyAdds(Workers workers, float[][] sinks) {
+    double[] done = new double[sinks.length];
+    workers.forEach(
+        sinks.length,
+        1,
+        (part, from, to) -> {
+          for (int i = from; i < to; i++) {
+            done[i] =
+                vectors()
+                    ? VectorRoofline.multiplyAdds(sinks[i], STEPS)
+                    : multiplyAdds(sinks[i], STEPS);
+          }
+        });
+    return 2 * Arrays.stream(done).sum();
+  }
+
+  private static boolean vectors() {
+    return Kernels.best().name().startsWith("vector");
+  }
+
+  private static double bandwidth(Workers workers) {
     int threads = workers.size();
     float[] data = new float[FLOATS];
     int share = FLOATS / threads / 256 * 256;
@@ -58,7 +75,7 @@ public record Roofline(double gflops, double gigabytes) {
           (part, from, to) -> {
             for (int i = from; i < to; i++) {
               sink[i] +=
-                  vectors
+                  vectors()
                       ? VectorRoofline.read(data, i * share, share, streams)
                       : read(data, i * share, share);
             }

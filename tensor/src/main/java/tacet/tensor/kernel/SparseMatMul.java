@@ -12,7 +12,7 @@ public final class SparseMatMul {
   private static final float[] ZEROS = new float[WideMatrix.GROUP]; // never written
   private static final int ROWS = 256; // taken through a part of B at a time
   private static final int RUN = 26; // entries worth loading and storing eight vectors for
-  private static final int CACHE = 256 << 10; // bytes of B that stay near while rows pass
+  private static final int CACHE = 512 << 10; // bytes of B that stay near while rows pass
   private static final long FAR = 256 << 10; // bytes of a B that may not be near from the last use
   private static final double TOUCHED = 0.7; // uses of a row of B that make it worth fetching all
 
