@@ -53,6 +53,7 @@ public final class Pass implements AutoCloseable {
   private Observer observer;
   private long randomConsumers;
   private boolean recomputing;
+  private boolean observing;
   private Segment segment; // that is being computed; null outside of segments
   private boolean closed;
 
@@ -129,7 +130,9 @@ public final class Pass implements AutoCloseable {
     if (segment != null && segment.repeated != null) {
       segment.repeatAsides(value); // it has seen the value
     } else if (observer != null) {
+      observing = true;
       observer.see(name, value);
+      observing = false;
     }
     if (segment != null) {
       segment.shown++;
@@ -145,7 +148,10 @@ public final class Pass implements AutoCloseable {
    *     a scalar. Called again if the value is computed again
    */
   public Var aside(Var value, UnaryOperator<Var> operator) {
+    boolean was = observing;
+    observing = false;
     Var y = operator.apply(value);
+    observing = was;
     return segment == null ? y : segment.aside(operator, y);
   }
 
@@ -364,6 +370,11 @@ public final class Pass implements AutoCloseable {
 
   /** Begins to record an operator with the given result. */
   Tape.Recorder record(Tensor y) {
+    if (observing && segment != null) {
+      throw new IllegalStateException(
+          "an observer's operator would have no gradient where blocks are computed again; record it"
+              + " by Pass.aside");
+    }
     return tape.record(y);
   }
 
