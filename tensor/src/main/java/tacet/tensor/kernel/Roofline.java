@@ -12,6 +12,7 @@ import tacet.tensor.Workers;
  */
 public record Roofline(double gflops, double gigabytes) {
   private static final int ROUNDS = 16;
+  private static final int BURSTS = 256;
   private static final int STEPS = 400_000;
   private static final int FLOATS = 64 << 20; // 256 MiB: far more than the caches hold
 
@@ -19,7 +20,7 @@ public record Roofline(double gflops, double gigabytes) {
   public static Roofline measure(Workers workers) {
     float[][] sinks = sinks(workers);
     double flops = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int burst = 0; burst < BURSTS; burst++) {
       long start = System.nanoTime();
       double done = multiplyAdds(workers, sinks);
       flops = Math.max(flops, done / (System.nanoTime() - start));

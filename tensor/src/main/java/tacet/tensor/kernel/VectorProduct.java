@@ -64,7 +64,7 @@ final class VectorProduct {
         }
       }
     }
-    boolean far = 4L * k * n >= FAR && (m == 2 || m >= 6);
+    boolean far = 4L * k * n >= FAR && m >= 6;
     int first = far ? 2 : 0; // rows of each block that take two panels at a time
     int blocks = (m + MC - 1) / MC;
     int block = blocks == 0 ? 6 : ((m + blocks - 1) / blocks - first + 5) / 6 * 6 + first;
