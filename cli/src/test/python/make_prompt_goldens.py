@@ -105,7 +105,7 @@ decoder("opt", OPTForCausalLM(OPTConfig(
     vocab_size=V, hidden_size=16, num_hidden_layers=2, ffn_dim=24, num_attention_heads=4, max_position_embeddings=24,
     pad_token_id=1, bos_token_id=2, eos_token_id=2, word_embed_proj_dim=12)), 12)
 t5 = T5ForConditionalGeneration(T5Config(
-    vocab_size=V, d_model=16, d_kv=4, d_ff=24, num_layers=2, num_decoder_layers=2, num_heads=4,
+    vocab_size=V, d_model=16, d_kv=4, d_ff=24, num_layers=3, num_decoder_layers=2, num_heads=4,
     relative_attention_num_buckets=8, relative_attention_max_distance=20, pad_token_id=0, eos_token_id=1,
     decoder_start_token_id=0, feed_forward_proj="gated-gelu"))
 task = dict(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=P)

@@ -42,7 +42,10 @@ import tacet.transformer.text.Tokenizer;
 final class GenerateCommand implements Callable<Integer> {
   @Mixin private ModelOptions model;
 
-  @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter in peft's format.")
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "An adapter of any kind, in peft's or AdapterHub's format.")
   private Path adapter;
 
   @Option(

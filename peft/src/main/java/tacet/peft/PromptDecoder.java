@@ -32,7 +32,7 @@ record PromptDecoder(CausalModel base, int tokens) implements CausalModel {
 
   @Override
   public int longest() {
-    return base.longest() - tokens;
+    return Math.max(0, base.longest() - tokens);
   }
 
   @Override

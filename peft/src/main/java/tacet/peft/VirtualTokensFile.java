@@ -89,6 +89,11 @@ final class VirtualTokensFile {
         c.get("peft_type").asString().equals(PAPER_PREFIX)
             ? Prefix.Semantics.PAPER
             : Prefix.Semantics.PEFT;
+    int stacks = model instanceof Seq2SeqModel ? 2 : 1;
+    int given = c.intOr("num_transformer_submodules", stacks);
+    if (given != stacks) { // peft then mixes up layers or fails
+      throw c.error("num_transformer_submodules is " + given + ", this model has " + stacks);
+    }
     Prefix prefix = new Prefix(tokens(c), semantics, AdapterFile.strings(c, "modules_to_save"));
     Prefix.Plan plan = prefix.plan(model);
     Tensor table = in.take(NAME, prefix.tokens(), 2 * plan.layers() * plan.width());
