@@ -7,7 +7,7 @@ import tacet.tensor.kernel.CompactMatrix;
 import tacet.tensor.kernel.SparseMatMul;
 
 /**
- * {@link Ops#linear} over a frozen weight in fewer bits: value and gradients have the bits that they
+ * {@link LinearOps#linear} over a frozen weight in fewer bits: value and gradients have the bits that they
  * have with the expanded weight, and zeros are skipped in the same places.
  */
 final class CompactLinear {
@@ -25,7 +25,7 @@ final class CompactLinear {
     int t = x.shape().rows();
     Tensor y = pass.take(x.shape().withLast(out)); // (T, out)
     float[] b = bias == null ? null : bias.value().data();
-    boolean sample = x.masked() && out >= Ops.SAMPLED_WIDTH;
+    boolean sample = x.masked() && out >= LinearOps.SAMPLED_WIDTH;
     if (skips(engine, t, x.active(), w)) {
       CompactMatMul.product(engine, pass.rows(x), w, b, y.data());
     } else {

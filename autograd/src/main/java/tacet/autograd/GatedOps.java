@@ -83,7 +83,7 @@ public final class GatedOps {
                 SparseMatMul.product(engine, dU, weight.plain().wide(engine), null, dX.data()))
         .from(
             weight, (dU, dW) -> MatMul.transposedProduct(engine, dU.data(), t, f, in, d, dW.data()))
-        .skipping((dU, dW) -> Ops.sparseGradient(pass, dU, x.value(), false, dW))
+        .skipping((dU, dW) -> LinearOps.sparseGradient(pass, dU, x.value(), false, dW))
         .done();
   }
 

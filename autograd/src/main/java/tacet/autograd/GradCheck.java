@@ -12,7 +12,7 @@ import tacet.tensor.Tensor;
  * central differences are exact to nine digits, where float differences would be noise.
  *
  * <pre>{@code
- * GradCheck.of(engine, pass -> Losses.meanSquaredError(pass, Ops.linear(pass, x, w, b), target))
+ * GradCheck.of(engine, pass -> Losses.meanSquaredError(pass, LinearOps.linear(pass, x, w, b), target))
  *     .against(in -> { … double loss of in.get(0) (w) and in.get(1) (b) … }, w, b);
  * }</pre>
  */

@@ -1,6 +1,6 @@
 package tacet.autograd;
 
-/** Splits elementwise loops over the threads of a pass. */
+/** Splits elementwise loops, and loops over rows or columns, over the threads of a pass. */
 final class Rows {
   private static final int CHUNK = 8192; // elements; a multiple of every vector length
 
@@ -22,5 +22,12 @@ final class Rows {
   static void forEachRow(Pass pass, int rows, int width, Range body) {
     int grain = Math.max(1, CHUNK / Math.max(1, width));
     pass.engine().workers().forEach(rows, grain, (part, from, to) -> body.run(from, to - from));
+  }
+
+  /** Splits columns over the threads, in multiples of a cache line. */
+  static void forEachColumn(Pass pass, int n, Range body) {
+    int threads = pass.engine().workers().size();
+    int grain = Math.max(64, (n / threads + 15) / 16 * 16);
+    pass.engine().workers().forEach(n, grain, (part, from, to) -> body.run(from, to - from));
   }
 }

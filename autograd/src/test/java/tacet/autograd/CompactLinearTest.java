@@ -55,7 +55,9 @@ class CompactLinearTest {
         float[] target = RandomStream.of(9, "target", 0).normal(Shape.of(t * out), 1).data();
         GradCheck.of(
                 engine,
-                pass -> Losses.meanSquaredError(pass, Ops.linear(pass, use(pass, x), w, b), target))
+                pass ->
+                    Losses.meanSquaredError(
+                        pass, LinearOps.linear(pass, use(pass, x), w, b), target))
             .against(
                 p -> {
                   double loss = 0;
@@ -87,8 +89,8 @@ class CompactLinearTest {
     }
     List<float[]> all = new ArrayList<>();
     try (Pass pass = Pass.gradient(engine)) {
-      Var h = Ops.relu(pass, Ops.linear(pass, use(pass, x), w1, b1));
-      Var y = Ops.linear(pass, h, w2, b2);
+      Var h = Ops.relu(pass, LinearOps.linear(pass, use(pass, x), w1, b1));
+      Var y = LinearOps.linear(pass, h, w2, b2);
       all.add(y.value().copy().data());
       pass.backward(Losses.meanSquaredError(pass, y, new float[t * d]));
     }

@@ -107,7 +107,7 @@ class DensityOpsTest {
             ENGINE,
             pass -> {
               Var a = Ops.relu(pass, use(pass, x));
-              Var y = Losses.meanSquaredError(pass, Ops.linear(pass, a, m, null), target);
+              Var y = Losses.meanSquaredError(pass, LinearOps.linear(pass, a, m, null), target);
               Var one = DensityOps.density(pass, a, s, p, WEIGHTS, w);
               Var two = DensityOps.featureMapDensity(pass, a, s, p, WEIGHTS, null);
               return Ops.add(pass, Ops.add(pass, one, two), y);

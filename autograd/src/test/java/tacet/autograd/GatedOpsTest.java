@@ -60,12 +60,12 @@ class GatedOpsTest {
     List<float[]> all = new ArrayList<>();
     try (Pass pass = Pass.training(engine, 3, 0)) {
       Var in = use(pass, x);
-      Var pre = Ops.linear(pass, in, wg, bg);
+      Var pre = LinearOps.linear(pass, in, wg, bg);
       Var g = gelu ? Ops.gelu(pass, pre) : Ops.relu(pass, pre);
       Var h;
       if (lora) {
         Var u = GatedOps.linearWhere(pass, in, w1, g);
-        u = Ops.addScaledLinear(pass, u, Ops.linear(pass, in, a, null), up, 0.5f);
+        u = LinearOps.addScaledLinear(pass, u, LinearOps.linear(pass, in, a, null), up, 0.5f);
         h = GatedOps.multiply(pass, g, u);
       } else {
         h = GatedOps.gated(pass, in, g, w1);
@@ -74,7 +74,7 @@ class GatedOpsTest {
       assertThat(h.active())
           .isEqualTo(pass.kernels().countAbove(h.value().data(), 0, h.value().size(), 0));
       Var density = DensityOps.density(pass, g, Surrogate.TANH, 20, weights);
-      Var y = Ops.linear(pass, Ops.dropout(pass, h, c.dropout), w2, null);
+      Var y = LinearOps.linear(pass, Ops.dropout(pass, h, c.dropout), w2, null);
       Var loss = Losses.meanSquaredError(pass, Ops.add(pass, y, in), target);
       all.add(h.value().copy().data());
       all.add(y.value().copy().data());

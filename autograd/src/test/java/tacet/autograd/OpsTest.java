@@ -56,7 +56,8 @@ class OpsTest {
       float[] target = target(t * out);
       GradCheck.of(
               ENGINE,
-              pass -> Losses.meanSquaredError(pass, Ops.linear(pass, use(pass, x), w, b), target))
+              pass ->
+                  Losses.meanSquaredError(pass, LinearOps.linear(pass, use(pass, x), w, b), target))
           .against(in3 -> mse(linear(in3, t, in, out), target), x, w, b);
     }
   }
@@ -76,7 +77,7 @@ class OpsTest {
             ENGINE,
             pass ->
                 Losses.meanSquaredError(
-                    pass, Ops.product(pass, use(pass, x), transposed, b), target))
+                    pass, LinearOps.product(pass, use(pass, x), transposed, b), target))
         .against(
             in3 -> {
               double[] w = new double[out * in];
@@ -91,7 +92,8 @@ class OpsTest {
     GradCheck.of(
             ENGINE,
             pass ->
-                Losses.meanSquaredError(pass, Ops.linear(pass, use(pass, x), kernel, b), target))
+                Losses.meanSquaredError(
+                    pass, LinearOps.linear(pass, use(pass, x), kernel, b), target))
         .against(in3 -> mse(linear(in3, t, in, out), target), x, kernel, b);
   }
 
@@ -125,7 +127,7 @@ class OpsTest {
             pass -> {
               Var h = Ops.relu(pass, use(pass, x));
               assertThat(h.active()).isBetween(1L, t * f / 3L);
-              return Losses.meanSquaredError(pass, Ops.linear(pass, h, w, b), target);
+              return Losses.meanSquaredError(pass, LinearOps.linear(pass, h, w, b), target);
             })
         .against(
             in -> {
@@ -154,7 +156,7 @@ class OpsTest {
             pass ->
                 Losses.meanSquaredError(
                     pass,
-                    Ops.addScaledLinear(pass, use(pass, base), use(pass, z), w, 1.7f),
+                    LinearOps.addScaledLinear(pass, use(pass, base), use(pass, z), w, 1.7f),
                     target))
         .against(
             in -> {
@@ -376,7 +378,7 @@ class OpsTest {
   void shapesThatDoNotFitAreRefused() {
     try (Pass pass = Pass.inference(ENGINE)) {
       Var x = pass.constant(Tensor.zeros(2, 3));
-      assertThatThrownBy(() -> Ops.linear(pass, x, random(1, 4, 5), null))
+      assertThatThrownBy(() -> LinearOps.linear(pass, x, random(1, 4, 5), null))
           .hasMessageContaining("width 3")
           .hasMessageContaining("[4, 5]");
       assertThatThrownBy(() -> Ops.add(pass, x, pass.constant(Tensor.zeros(3, 2))))

@@ -23,8 +23,8 @@ class PassTest {
   }
 
   private static Var mlp(Pass pass, Tensor x, Parameter w1, Parameter w2) {
-    Var h = Ops.relu(pass, Ops.linear(pass, pass.constant(x), w1, null));
-    return Ops.linear(pass, Ops.dropout(pass, h, 0.1), w2, null);
+    Var h = Ops.relu(pass, LinearOps.linear(pass, pass.constant(x), w1, null));
+    return LinearOps.linear(pass, Ops.dropout(pass, h, 0.1), w2, null);
   }
 
   @Test
@@ -79,7 +79,7 @@ class PassTest {
       float[][] g = new float[2][];
       for (int round = 0; round < 2; round++) {
         try (Pass pass = Pass.gradient(e)) {
-          Var y = Ops.linear(pass, pass.constant(random(2, 5, 4)), w, null);
+          Var y = LinearOps.linear(pass, pass.constant(random(2, 5, 4)), w, null);
           pass.backward(Losses.meanSquaredError(pass, y, new float[15]));
         }
         g[round] = w.gradient().toArray();
@@ -199,7 +199,7 @@ class PassTest {
             adam = fresh;
           }
           try (Pass pass = Pass.gradient(e)) {
-            Var y = Ops.linear(pass, pass.constant(random(step, 5, 4)), w, null);
+            Var y = LinearOps.linear(pass, pass.constant(random(step, 5, 4)), w, null);
             pass.backward(Losses.meanSquaredError(pass, y, new float[15]));
           }
           adam.step(0.01);

@@ -61,13 +61,13 @@ class SkippingTest {
           pass.record(x.value())
               .from(x, (dY, dX) -> System.arraycopy(dY.data(), 0, dX.data(), 0, dX.size()))
               .done();
-      Var pre = inFirst ? Ops.product(pass, in, w1, b1) : Ops.linear(pass, in, w1, b1);
-      pre = Ops.addScaledLinear(pass, pre, Ops.linear(pass, in, a1, null), up1, 0.5f);
+      Var pre = inFirst ? LinearOps.product(pass, in, w1, b1) : LinearOps.linear(pass, in, w1, b1);
+      pre = LinearOps.addScaledLinear(pass, pre, LinearOps.linear(pass, in, a1, null), up1, 0.5f);
       Var h = Ops.relu(pass, pre);
       Var density = DensityOps.density(pass, h, Surrogate.TANH, 20, weights);
       h = Ops.dropout(pass, h, c.dropout);
-      Var y = inFirst ? Ops.product(pass, h, w2, b2) : Ops.linear(pass, h, w2, b2);
-      y = Ops.addScaledLinear(pass, y, Ops.linear(pass, h, a2, null), up2, 0.5f);
+      Var y = inFirst ? LinearOps.product(pass, h, w2, b2) : LinearOps.linear(pass, h, w2, b2);
+      y = LinearOps.addScaledLinear(pass, y, LinearOps.linear(pass, h, a2, null), up2, 0.5f);
       y = Ops.add(pass, y, in);
       Var loss = Losses.meanSquaredError(pass, y, target);
       pass.backward(Ops.add(pass, loss, Ops.scale(pass, density, (float) c.lambda)));
@@ -124,10 +124,11 @@ class SkippingTest {
         Var h =
             Ops.relu(
                 pass,
-                Ops.linear(pass, pass.constant(x.value()), parameters.get(1), parameters.get(2)));
+                LinearOps.linear(
+                    pass, pass.constant(x.value()), parameters.get(1), parameters.get(2)));
         assertThat(h.masked()).isTrue();
         assertThat(h.active()).isBetween(1L, 64L * 512 / 10);
-        Ops.linear(pass, h, parameters.get(3), null);
+        LinearOps.linear(pass, h, parameters.get(3), null);
         assertThat(h.rows).as("the zeros were skipped").isNotNull();
         assertThat(h.rows.entries()).isEqualTo((int) h.active());
       }
@@ -135,8 +136,9 @@ class SkippingTest {
         Var h =
             Ops.relu(
                 pass,
-                Ops.linear(pass, pass.constant(x.value()), parameters.get(1), parameters.get(2)));
-        Ops.linear(pass, h, parameters.get(3), null);
+                LinearOps.linear(
+                    pass, pass.constant(x.value()), parameters.get(1), parameters.get(2)));
+        LinearOps.linear(pass, h, parameters.get(3), null);
         assertThat(h.rows).isNull();
       }
     }

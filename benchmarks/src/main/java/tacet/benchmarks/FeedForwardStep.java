@@ -3,6 +3,7 @@ package tacet.benchmarks;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
+import tacet.autograd.LinearOps;
 import tacet.autograd.Ops;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
@@ -99,7 +100,7 @@ public final class FeedForwardStep {
 
     private Var hidden(Pass pass) {
       Var in = Ops.embedding(pass, x, ids, Shape.of(TOKENS)); // [T, D]
-      return Ops.relu(pass, Ops.linear(pass, in, w1, b1)); // [T, F]
+      return Ops.relu(pass, LinearOps.linear(pass, in, w1, b1)); // [T, F]
     }
 
     void step(Engine engine) {
@@ -108,7 +109,7 @@ public final class FeedForwardStep {
         p.changed();
       }
       try (Pass pass = Pass.gradient(engine)) {
-        pass.backward(Ops.linear(pass, hidden(pass), w2, b2));
+        pass.backward(LinearOps.linear(pass, hidden(pass), w2, b2));
       }
     }
 

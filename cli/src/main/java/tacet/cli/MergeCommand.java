@@ -71,7 +71,7 @@ final class MergeCommand implements Callable<Integer> {
         requantise(source, base, Lora.merge(loaded.model()));
         return 0;
       }
-      source.saveWhole(out, Lora.merge(loaded.model()));
+      new ModelFolder(source).whole(out, Lora.merge(loaded.model()));
     }
     if (common.json) {
       Map<String, Object> result = new LinkedHashMap<>();
@@ -104,7 +104,7 @@ final class MergeCommand implements Callable<Integer> {
         bytes += 4L * value.size();
       }
     }
-    source.save(out, writer, new LinkedHashMap<>(source.config().members()));
+    new ModelFolder(source).weights(out, writer, new LinkedHashMap<>(source.config().members()));
     tensors.print(common, floats, bytes);
   }
 }

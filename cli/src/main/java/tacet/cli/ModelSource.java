@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -18,7 +17,6 @@ import tacet.deft.Dataset;
 import tacet.deft.task.Example;
 import tacet.tensor.Tensor;
 import tacet.tensor.WeightFormat;
-import tacet.transformer.Compact;
 import tacet.transformer.Conv1D;
 import tacet.transformer.GenerativeModel;
 import tacet.transformer.ImageModel;
@@ -31,7 +29,6 @@ import tacet.transformer.WarmUp;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.OnnxWeights;
-import tacet.transformer.checkpoint.SafeTensorsWriter;
 import tacet.transformer.checkpoint.Weights;
 import tacet.transformer.image.ImagePreprocessor;
 import tacet.transformer.image.RgbImage;
@@ -58,20 +55,7 @@ final class ModelSource implements AutoCloseable {
        "pad_token_id": 0}
       """;
 
-  private static final String PREPROCESSOR = "preprocessor_config.json";
-
-  private static final List<String> TOKENIZER_FILES =
-      List.of(
-          "tokenizer.json",
-          "vocab.txt",
-          "vocab.json",
-          "merges.txt",
-          "tokenizer_config.json",
-          "special_tokens_map.json",
-          "added_tokens.json",
-          "spiece.model",
-          "generation_config.json",
-          PREPROCESSOR);
+  static final String PREPROCESSOR = "preprocessor_config.json";
 
   private final String name;
   private final Checkpoint checkpoint;
@@ -146,12 +130,21 @@ final class ModelSource implements AutoCloseable {
   }
 
   Tokenizer tokenizer() throws IOException {
-    if (name.equals(MINILM)) {
-      try (InputStream in = resource(TOKENIZER)) {
-        return Tokenizer.parse(in.readAllBytes(), TOKENIZER);
-      }
+    return isBuiltIn()
+        ? Tokenizer.parse(builtInTokenizer(), TOKENIZER)
+        : Tokenizer.open(Path.of(name));
+  }
+
+  /** Whether it is minilm, which has no directory. */
+  boolean isBuiltIn() {
+    return name.equals(MINILM);
+  }
+
+  /** The tokenizer.json of minilm. */
+  static byte[] builtInTokenizer() throws IOException {
+    try (InputStream in = resource(TOKENIZER)) {
+      return in.readAllBytes();
     }
-    return Tokenizer.open(Path.of(name));
   }
 
   /** Examples as the model reads them: cut to what it can see, filled with its padding token. */
@@ -413,12 +406,6 @@ final class ModelSource implements AutoCloseable {
     return names;
   }
 
-  /** Writes weights as a Hugging Face directory, with the tokenizer of this model. */
-  void save(Path dir, SafeTensorsWriter weights, Map<String, Object> config) throws IOException {
-    Checkpoint.write(dir, Json.of(config), weights);
-    saveTokenizer(dir);
-  }
-
   /** The model that an adapter is for: with a classifier, where only the adapter has one. */
   Part adaptable(Path adapter) throws IOException {
     if (isImageModel()) {
@@ -428,105 +415,6 @@ final class ModelSource implements AutoCloseable {
       return seq2seq();
     }
     return head() == TextModels.Head.NONE ? classifier(labels(), 0).model() : model();
-  }
-
-  /** Writes a model as a Hugging Face directory with this model's configuration. */
-  void saveWhole(Path dir, Part model) throws IOException {
-    Map<String, Object> config = new LinkedHashMap<>(checkpoint.config().members());
-    if (!isImageModel() && head() == TextModels.Head.NONE) {
-      config.put("architectures", List.of(TextModels.classifierName(checkpoint.config())));
-    }
-    write(dir, config, model);
-  }
-
-  /** Writes a model with the head that it has as a Hugging Face directory, with another activation. */
-  void saveWithActivation(Path dir, Part model, String activation) throws IOException {
-    Map<String, Object> config = new LinkedHashMap<>(checkpoint.config().members());
-    putActivation(config, activation);
-    write(dir, config, model);
-  }
-
-  /** Writes a classifier as a Hugging Face directory with this model's configuration. */
-  void save(Path dir, TextModel model, int labels, String activation) throws IOException {
-    save(dir, model, TextModels.classifierName(checkpoint.config()), labels, activation);
-  }
-
-  /** Writes a question answering model in the same way. */
-  void saveQuestionAnswering(Path dir, TextModel model, String activation) throws IOException {
-    String name = type().equals("bert") ? "Bert" : "Roberta";
-    save(dir, model, name + "ForQuestionAnswering", 2, activation);
-  }
-
-  /** Writes an image classifier in the same way. */
-  void saveImageClassifier(Path dir, ImageModel model, int labels, String activation)
-      throws IOException {
-    save(dir, model, "ViTForImageClassification", labels, activation);
-  }
-
-  /** Writes a model of text to text in the same way. */
-  void saveSeq2Seq(Path dir, Seq2SeqModel model, String activation) throws IOException {
-    save(dir, model, "T5ForConditionalGeneration", 0, activation);
-  }
-
-  private void save(Path dir, Part model, String architecture, int labels, String activation)
-      throws IOException {
-    Map<String, Object> config = new LinkedHashMap<>(checkpoint.config().members());
-    config.put("architectures", List.of(architecture));
-    if (labels > 0) {
-      Map<String, Object> names = new LinkedHashMap<>();
-      for (int i = 0; i < labels; i++) {
-        names.put(Integer.toString(i), "LABEL_" + i);
-      }
-      config.put("id2label", names);
-    }
-    if (activation != null) {
-      putActivation(config, activation);
-    }
-    write(dir, config, model);
-  }
-
-  private void putActivation(Map<String, Object> config, String activation) throws IOException {
-    if (config.containsKey("feed_forward_proj")) {
-      boolean gated = checkpoint.config().stringOr("feed_forward_proj", "relu").startsWith("gated");
-      config.put("feed_forward_proj", (gated ? "gated-" : "") + activation);
-    } else {
-      config.put(
-          config.containsKey("activation_function") ? "activation_function" : "hidden_act",
-          activation);
-    }
-  }
-
-  private void write(Path dir, Map<String, Object> config, Part model) throws IOException {
-    config.remove("quantization_config"); // what is written is expanded
-    boolean turned = type().equals("gpt2"); // its layers are [in, out] in files of floats
-    Part whole = Compact.expanded(model, path -> turned && path.matches("(transformer\\.)?h\\..*"));
-    SafeTensorsWriter tensors = new SafeTensorsWriter();
-    Surgery.parameters(whole).forEach((path, p) -> tensors.add(path, p.source()));
-    Checkpoint.write(dir, Json.of(config), tensors);
-    saveTokenizer(dir);
-  }
-
-  private void saveTokenizer(Path dir) throws IOException {
-    if (!name.equals(MINILM)) {
-      copyTokenizer(Path.of(name), dir);
-    } else {
-      try (InputStream in = resource(TOKENIZER)) {
-        Files.write(dir.resolve("tokenizer.json"), in.readAllBytes());
-      }
-    }
-  }
-
-  /** Copies what belongs to a tokenizer, from a directory or a single file. */
-  static void copyTokenizer(Path from, Path dir) throws IOException {
-    if (!Files.isDirectory(from)) {
-      Files.copy(from, dir.resolve(from.getFileName()), StandardCopyOption.REPLACE_EXISTING);
-      return;
-    }
-    for (String file : TOKENIZER_FILES) {
-      if (Files.exists(from.resolve(file))) {
-        Files.copy(from.resolve(file), dir.resolve(file), StandardCopyOption.REPLACE_EXISTING);
-      }
-    }
   }
 
   @Override

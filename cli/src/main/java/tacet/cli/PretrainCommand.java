@@ -168,7 +168,7 @@ final class PretrainCommand implements Callable<Integer> {
 
   private void writeTokenizer(List<String> lines) throws IOException {
     if (tokenizer != null) {
-      ModelSource.copyTokenizer(tokenizer, out);
+      ModelFolder.copyTokenizer(tokenizer, out);
     } else if (architecture == Architecture.bert) {
       String vocab = String.join("\n", Vocabularies.wordPiece(lines, vocabulary)) + "\n";
       AtomicFile.write(out.resolve("vocab.txt"), vocab);

@@ -93,7 +93,7 @@ final class QuantizeCommand implements Callable<Integer> {
         after += size;
         progress.update("quantising", ++done, source.checkpoint().names().size(), 0, "");
       }
-      source.save(out, writer, configuration(source, kept));
+      new ModelFolder(source).weights(out, writer, configuration(source, kept));
       quantised.print(common, before, after);
     }
     return 0;

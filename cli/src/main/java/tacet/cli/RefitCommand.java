@@ -114,7 +114,7 @@ final class RefitCommand implements Callable<Integer> {
               row.put("density", fit.density());
               layers.add(row);
             });
-    source.saveWithActivation(out, fitted, model.chosen());
+    new ModelFolder(source).withActivation(out, fitted, model.chosen());
     if (common.json) {
       Map<String, Object> result = new LinkedHashMap<>();
       result.put("out", out.toString());

@@ -131,7 +131,7 @@ record Work<M extends Part>(
         TrainCommand.modulesToSave(loaded),
         problem,
         "SEQ_CLS",
-        (dir, m) -> source.save(dir, m, task.outputs(), options.chosen()));
+        (dir, m) -> new ModelFolder(source).classifier(dir, m, task.outputs(), options.chosen()));
   }
 
   private static Work<TextModel> spans(
@@ -155,7 +155,7 @@ record Work<M extends Part>(
             source.padId(),
             windows),
         "QUESTION_ANS",
-        (dir, m) -> source.saveQuestionAnswering(dir, m, options.chosen()));
+        (dir, m) -> new ModelFolder(source).questionAnswering(dir, m, options.chosen()));
   }
 
   private static Work<Seq2SeqModel> answers(
@@ -176,7 +176,7 @@ record Work<M extends Part>(
         List.of(),
         problem,
         "SEQ_2_SEQ_LM",
-        (dir, m) -> source.saveSeq2Seq(dir, m, options.chosen()));
+        (dir, m) -> new ModelFolder(source).seq2seq(dir, m, options.chosen()));
   }
 
   private static Parts<Squad.Question> questions(TaskOptions data, long seed, Share share)
@@ -216,6 +216,8 @@ record Work<M extends Part>(
         List.of("classifier"),
         problem,
         null,
-        (dir, m) -> source.saveImageClassifier(dir, m, task.labels().size(), options.chosen()));
+        (dir, m) ->
+            new ModelFolder(source)
+                .imageClassifier(dir, m, task.labels().size(), options.chosen()));
   }
 }

@@ -1,5 +1,6 @@
 package tacet.peft;
 
+import tacet.autograd.LinearOps;
 import tacet.autograd.Ops;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
@@ -33,8 +34,8 @@ public record LoraLinear(Projection base, Parameter a, Parameter b, float scalin
 
   /** y + scaling · B (A dropout(x)), y [.., out]. */
   private Var plusLowRank(Pass pass, Var x, Var y) {
-    Var z = Ops.linear(pass, Ops.dropout(pass, x, dropout), a, null); // (.., r)
-    return Ops.addScaledLinear(pass, y, z, b, scaling);
+    Var z = LinearOps.linear(pass, Ops.dropout(pass, x, dropout), a, null); // (.., r)
+    return LinearOps.addScaledLinear(pass, y, z, b, scaling);
   }
 
   /** One layer that computes the same at inference: W + scaling · B A. */

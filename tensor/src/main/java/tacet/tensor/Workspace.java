@@ -1,9 +1,9 @@
 package tacet.tensor;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Map;
-import java.util.TreeMap;
+import java.util.List;
 
 /**
  * A pool of arrays, so that a steady training step allocates nothing: arrays are taken, written, and
@@ -18,6 +18,8 @@ import java.util.TreeMap;
  */
 public final class Workspace {
   private static final double SLACK = 1.5;
+  private static final int SHORTEST = 64;
+  private static final int PER_OCTAVE = 8; // lengths
 
   private final Free<float[]> floats = new Free<>();
   private final Free<int[]> ints = new Free<>();
@@ -45,58 +47,77 @@ public final class Workspace {
   private static final class Free<A> {
     private record Entry<A>(A array, long since) {}
 
-    private final TreeMap<Integer, ArrayDeque<Entry<A>>> byLength = new TreeMap<>();
+    private final List<ArrayDeque<Entry<A>>> byClass = new ArrayList<>();
     private long bytes;
 
+    Free() {
+      for (int i = 0; i <= sizeClass(Integer.MAX_VALUE); i++) {
+        byClass.add(new ArrayDeque<>());
+      }
+    }
+
     void add(A array, int length, long now) {
-      byLength.computeIfAbsent(length, n -> new ArrayDeque<>()).addLast(new Entry<>(array, now));
+      byClass.get(sizeClass(length)).addLast(new Entry<>(array, now));
       bytes += 4L * length;
     }
 
     /** An array of that length or up to twice as long; null if there is none. */
     A take(int length) {
-      Map.Entry<Integer, ArrayDeque<Entry<A>>> fit = byLength.ceilingEntry(length);
-      return fit == null || fit.getKey() > 2L * length
-          ? null
-          : remove(fit.getKey(), fit.getValue(), false);
-    }
-
-    private A remove(int length, ArrayDeque<Entry<A>> all, boolean oldest) {
-      A a = (oldest ? all.pollFirst() : all.pollLast()).array;
-      if (all.isEmpty()) {
-        byLength.remove(length);
+      int least = sizeClass(length);
+      int most = Math.min(least + PER_OCTAVE, byClass.size() - 1);
+      for (int i = least; i <= most; i++) {
+        Entry<A> e = byClass.get(i).pollLast();
+        if (e != null) {
+          bytes -= 4L * length(i);
+          return e.array;
+        }
       }
-      bytes -= 4L * length;
-      return a;
+      return null;
     }
 
     /** When the array that was longest without use was given back. */
     long oldest() {
       long oldest = Long.MAX_VALUE;
-      for (ArrayDeque<Entry<A>> all : byLength.values()) {
-        oldest = Math.min(oldest, all.peekFirst().since);
+      for (ArrayDeque<Entry<A>> all : byClass) {
+        oldest = all.isEmpty() ? oldest : Math.min(oldest, all.peekFirst().since);
       }
       return oldest;
     }
 
     void drop(long since) {
-      for (Map.Entry<Integer, ArrayDeque<Entry<A>>> e : byLength.entrySet()) {
-        if (e.getValue().peekFirst().since == since) {
-          remove(e.getKey(), e.getValue(), true);
+      for (int i = 0; i < byClass.size(); i++) {
+        Entry<A> e = byClass.get(i).peekFirst();
+        if (e != null && e.since == since) {
+          byClass.get(i).pollFirst();
+          bytes -= 4L * length(i);
           return;
         }
       }
     }
   }
 
-  /** The length of a new array for {@code size} values: a few classes per octave. */
-  static int roundUp(int size) {
-    if (size <= 64) {
-      return 64;
+  /** Number of the class of arrays for {@code size} values. */
+  private static int sizeClass(int size) {
+    if (size <= SHORTEST) {
+      return 0;
     }
-    int step = Math.max(1, Integer.highestOneBit(size - 1) >> 3);
-    long rounded = ((long) size + step - 1) / step * step;
-    return (int) Math.min(rounded, Integer.MAX_VALUE - 8);
+    int octave = 31 - Integer.numberOfLeadingZeros(size - 1);
+    return (octave - 6) * PER_OCTAVE + (size - 1 >> octave - 3) - PER_OCTAVE + 1;
+  }
+
+  /** The length of the arrays of a class: 64, and {@value #PER_OCTAVE} lengths between it and 128, … */
+  private static int length(int sizeClass) {
+    if (sizeClass == 0) {
+      return SHORTEST;
+    }
+    int octave = 6 + (sizeClass - 1) / PER_OCTAVE;
+    long length = (PER_OCTAVE + 1L + (sizeClass - 1) % PER_OCTAVE) << octave - 3;
+    return (int) Math.min(length, Integer.MAX_VALUE - 8);
+  }
+
+  /** The length of a new array for {@code size} values. */
+  static int roundUp(int size) {
+    return length(sizeClass(size));
   }
 
   /** A float array of at least {@code size} values with undefined contents. */
@@ -106,7 +127,6 @@ public final class Workspace {
     if (a == null) {
       a = new float[length];
     }
-    used(a.length);
     if (poison) {
       Arrays.fill(a, Float.NaN);
     }
@@ -117,22 +137,15 @@ public final class Workspace {
   public int[] takeInts(int size) {
     int length = roundUp(size);
     int[] a = recycled(ints, length);
-    if (a == null) {
-      a = new int[length];
-    }
-    used(a.length);
-    return a;
+    return a == null ? new int[length] : a;
   }
 
-  private synchronized void used(int length) {
-    inUse += 4L * length;
-    peak = Math.max(peak, inUse);
-  }
-
+  /** An array of at least that length; null if the caller has to make one of that length. */
   private synchronized <A> A recycled(Free<A> free, int length) {
+    long before = free.bytes;
     A a = free.take(length);
+    long bytes = a == null ? 4L * length : before - free.bytes;
     if (a == null) {
-      long bytes = 4L * length;
       allocated += bytes;
       double most = SLACK * Math.max(peak, inUse + bytes);
       while (floats.bytes + ints.bytes > 0 && inUse + bytes + floats.bytes + ints.bytes > most) {
@@ -145,6 +158,8 @@ public final class Workspace {
         }
       }
     }
+    inUse += bytes;
+    peak = Math.max(peak, inUse);
     return a;
   }
 

@@ -1,6 +1,6 @@
 package tacet.transformer;
 
-import tacet.autograd.Ops;
+import tacet.autograd.LinearOps;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
@@ -16,7 +16,7 @@ import tacet.tensor.Tensor;
 public record Conv1D(Parameter weight, Parameter bias) implements Projection {
   @Override
   public Var forward(Pass pass, Var x) {
-    return Ops.product(pass, x, weight, bias);
+    return LinearOps.product(pass, x, weight, bias);
   }
 
   @Override

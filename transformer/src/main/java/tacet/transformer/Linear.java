@@ -1,7 +1,7 @@
 package tacet.transformer;
 
 import tacet.autograd.GatedOps;
-import tacet.autograd.Ops;
+import tacet.autograd.LinearOps;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
@@ -16,7 +16,7 @@ import tacet.tensor.Tensor;
 public record Linear(Parameter weight, Parameter bias) implements Projection {
   @Override
   public Var forward(Pass pass, Var x) {
-    return Ops.linear(pass, x, weight, bias);
+    return LinearOps.linear(pass, x, weight, bias);
   }
 
   @Override

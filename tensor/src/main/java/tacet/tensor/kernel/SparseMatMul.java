@@ -35,7 +35,7 @@ public final class SparseMatMul {
     int parts = Math.max((t + ROWS - 1) / ROWS, threads == 1 ? 1 : (units - 1) / groups + 1);
     int rows = Math.max(1, (t + parts - 1) / parts);
     int chunks = (t + rows - 1) / rows;
-    float[] touched = engine.workspace().take(threads);
+    float[] touched = new float[threads]; // so few that the workspace would cost more
     engine
         .workers()
         .forEach(
@@ -48,7 +48,6 @@ public final class SparseMatMul {
                 touched[part] += group(engine.kernels(), a, i0, i1, b, u / chunks, bias, y);
               }
             });
-    engine.workspace().give(touched);
   }
 
   /** One group of columns for some rows, block by block of A's columns. */

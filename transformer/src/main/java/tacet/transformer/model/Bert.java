@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import tacet.autograd.AttentionOps;
+import tacet.autograd.LinearOps;
 import tacet.autograd.Ops;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
@@ -359,7 +360,7 @@ public final class Bert {
       Var x = dense.forward(pass, hidden.get(hidden.size() - 1));
       // The head's function is no neuron of an MLP: it is not a part that surgery finds.
       Var y = LayerNorm.forward(pass, activation.forward(pass, x));
-      Var logits = Ops.linear(pass, y, bert.embeddings.word_embeddings.weight(), bias);
+      Var logits = LinearOps.linear(pass, y, bert.embeddings.word_embeddings.weight(), bias);
       return new TextModel.Output(logits, hidden);
     }
 

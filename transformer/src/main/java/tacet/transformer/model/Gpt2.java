@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import tacet.autograd.AttentionOps;
+import tacet.autograd.LinearOps;
 import tacet.autograd.Ops;
 import tacet.autograd.Pass;
 import tacet.autograd.TokenOps;
@@ -274,7 +275,7 @@ public final class Gpt2 {
     public Var head(Pass pass, Var states) {
       return lm_head != null
           ? lm_head.forward(pass, states)
-          : Ops.linear(pass, states, transformer.wte.weight(), null);
+          : LinearOps.linear(pass, states, transformer.wte.weight(), null);
     }
 
     @Override

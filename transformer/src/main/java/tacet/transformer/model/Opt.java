@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import tacet.autograd.AttentionOps;
+import tacet.autograd.LinearOps;
 import tacet.autograd.Ops;
 import tacet.autograd.Pass;
 import tacet.autograd.TokenOps;
@@ -331,7 +332,7 @@ public final class Opt {
     public Var head(Pass pass, Var states) {
       return lm_head != null
           ? lm_head.forward(pass, states)
-          : Ops.linear(pass, states, model.decoder.embed_tokens.weight(), null);
+          : LinearOps.linear(pass, states, model.decoder.embed_tokens.weight(), null);
     }
 
     @Override

@@ -3,6 +3,7 @@ package tacet.transformer.model;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import tacet.autograd.LinearOps;
 import tacet.autograd.Ops;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
@@ -142,7 +143,7 @@ public final class Vit {
     Var forward(Pass pass, Tensor pixels) {
       Shape kernel = weight.shape();
       Tensor patches = unfold(pass, pixels, kernel.dim(2), kernel.dim(3)); // [B, P, C·p·q]
-      return Ops.linear(pass, pass.constant(patches), weight, bias); // [B, P, D]
+      return LinearOps.linear(pass, pass.constant(patches), weight, bias); // [B, P, D]
     }
 
     /** The patches in the order of rows, the values of each in the order of the kernel. */
