@@ -41,23 +41,10 @@ class GenerateTest {
   }
 
   private long[] generated(Path dir, Object... more) throws IOException {
-    Path out = temp.resolve("out.safetensors");
-    List<Object> args =
-        new ArrayList<>(
-            List.of(
-                "generate",
-                "--model",
-                dir,
-                "--inputs",
-                dir.resolve("inputs.safetensors"),
-                "--output",
-                out));
+    Path in = dir.resolve("inputs.safetensors");
+    List<Object> args = new ArrayList<>(List.of("--model", dir, "--inputs", in));
     args.addAll(List.of(more));
-    Cli.Result r = Cli.run(args.toArray());
-    assertThat(r.err()).isEmpty();
-    try (SafeTensors found = SafeTensors.open(out)) {
-      return found.readLongs("generated");
-    }
+    return Cli.generated(temp.resolve("out.safetensors"), args);
   }
 
   @ParameterizedTest
@@ -118,13 +105,8 @@ class GenerateTest {
     prompt.write(in);
     Object[] common = {"--model", base, "--adapter", dir.resolve("adapter"), "--inputs", in};
     Path out = temp.resolve("out.safetensors");
-    Object[] how = {"--output", out, "--max-new-tokens", 6, "--min-new-tokens", 6};
-    Cli.Result r = Cli.run(with(with(new Object[] {"generate"}, common), how));
-    assertThat(r.err()).isEmpty();
-    long[] written;
-    try (SafeTensors found = SafeTensors.open(out)) {
-      written = found.readLongs("generated");
-    }
+    Object[] all = with(common, "--max-new-tokens", 6, "--min-new-tokens", 6);
+    long[] written = Cli.generated(out, List.of(all));
     SafeTensorsWriter again = new SafeTensorsWriter();
     again.addLongs(
         "input_ids", Shape.of(1, t5 ? 5 : written.length), t5 ? ids : written, DType.I64);

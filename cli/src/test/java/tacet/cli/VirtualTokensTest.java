@@ -28,15 +28,10 @@ class VirtualTokensTest {
   private long[] generated(Path adapter, String inputs, Object... more) throws IOException {
     Path model = adapter.getParent();
     Path in = model.resolve(inputs + ".safetensors");
-    Path out = temp.resolve("out.safetensors");
-    List<Object> args = new ArrayList<>(List.of("generate", "--model", model));
-    args.addAll(List.of("--adapter", adapter, "--inputs", in, "--output", out));
+    List<Object> args = new ArrayList<>(List.of("--model", model, "--adapter", adapter));
+    args.addAll(List.of("--inputs", in));
     args.addAll(List.of(more));
-    Cli.Result r = Cli.run(args.toArray());
-    assertThat(r.err()).isEmpty();
-    try (SafeTensors found = SafeTensors.open(out)) {
-      return found.readLongs("generated");
-    }
+    return Cli.generated(temp.resolve("out.safetensors"), args);
   }
 
   /** All adapters of a model, with and without padding, with prompts of one token, greedily and by beams. */
