@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import tacet.tensor.Engine;
 import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
@@ -36,7 +37,10 @@ public final class Pass implements AutoCloseable {
   /** Is shown values on their way, under a name; see {@link Pass#observe}. */
   @FunctionalInterface
   public interface Observer {
-    /** Called with a value that the model names; may record further operators. */
+    /**
+     * Called with a value that the model names; it need not live longer than the call. Operators over
+     * it are recorded by {@link Pass#aside}.
+     */
     void see(String name, Var value);
   }
 
@@ -49,7 +53,8 @@ public final class Pass implements AutoCloseable {
   private Observer observer;
   private long randomConsumers;
   private boolean recomputing;
-  private boolean suspended; // no tape for now
+  private boolean observing;
+  private Segment segment; // that is being computed; null outside of segments
   private boolean closed;
 
   private Pass(Engine engine, Mode mode, long key) {
@@ -91,7 +96,7 @@ public final class Pass implements AutoCloseable {
 
   /** Whether operators over trainable parameters are recorded. */
   public boolean taping() {
-    return mode != Mode.INFERENCE && !suspended;
+    return mode != Mode.INFERENCE && (segment == null || segment.repeated != null);
   }
 
   /**
@@ -122,9 +127,32 @@ public final class Pass implements AutoCloseable {
 
   /** Shows a value to the observer, if there is one. */
   public void observe(String name, Var value) {
-    if (observer != null) {
+    if (segment != null && segment.repeated != null) {
+      segment.repeatAsides(value); // it has seen the value
+    } else if (observer != null) {
+      observing = true;
       observer.see(name, value);
+      observing = false;
     }
+    if (segment != null) {
+      segment.shown++;
+    }
+  }
+
+  /**
+   * What an observer makes of the value that it is being shown, for a loss: the gradient flows back
+   * into the model, through {@link #segment segments} too.
+   *
+   * @param value what {@link Observer#see} was given
+   * @param operator records operators over the value that it is given; their result is small, such as
+   *     a scalar. Called again if the value is computed again
+   */
+  public Var aside(Var value, UnaryOperator<Var> operator) {
+    boolean was = observing;
+    observing = false;
+    Var y = operator.apply(value);
+    observing = was;
+    return segment == null ? y : segment.aside(operator, y);
   }
 
   // ------------------------------------------------------------------ buffers
@@ -206,72 +234,147 @@ public final class Pass implements AutoCloseable {
     }
   }
 
+  // ------------------------------------------------------------------ segments
+
+  /** What {@link #aside} made of the n-th value that a segment showed. */
+  private record Aside(int shown, UnaryOperator<Var> operator, Var out) {}
+
+  /** A part of a model that is computed without a tape, and again with one for its gradient. */
+  private static final class Segment {
+    final Var[] inputs;
+    final Function<Var[], Var> part;
+    final long consumers; // of randomness before it
+    final List<Aside> asides = new ArrayList<>();
+    boolean reached; // a gradient flows through what it has computed so far
+    List<Var> repeated; // the asides, the second time; null the first
+    int shown; // values so far
+
+    Segment(Var[] inputs, Function<Var[], Var> part, long consumers) {
+      this.inputs = inputs;
+      this.part = part;
+      this.consumers = consumers;
+      for (Var x : inputs) {
+        reached |= x != null && x.tracked();
+      }
+    }
+
+    /** The inputs' values without what is behind them. */
+    Var[] standIns(boolean tracked) {
+      Var[] all = new Var[inputs.length];
+      for (int i = 0; i < all.length; i++) {
+        Var x = inputs[i];
+        if (x != null) {
+          all[i] = new Var(x.value(), tracked && x.tracked(), x.active(), x.masked());
+        }
+      }
+      return all;
+    }
+
+    Var aside(UnaryOperator<Var> operator, Var y) {
+      Var out = new Var(y.value().copy(), reached, y.active(), y.masked()); // outlives the segment
+      asides.add(new Aside(shown, operator, out));
+      return out;
+    }
+
+    void repeatAsides(Var value) {
+      for (Aside a : asides) {
+        if (a.shown == shown) {
+          repeated.add(a.operator.apply(value));
+        }
+      }
+    }
+
+    boolean hasGradient() {
+      return asides.stream().anyMatch(a -> a.out.hasGradient());
+    }
+  }
+
   /**
    * Runs a block of a model as {@link #scope} does; if the pass is to {@link #recompute}, what the
-   * block computes on the way is not kept. An observer needs to be shown what it may differentiate,
-   * so while there is one everything is kept.
+   * block computes on the way is not kept. The observer is shown values once. A segment within a
+   * segment is a part of it.
    *
    * @param inputs all that the block uses and a gradient flows through; some may be null
    * @param part gets the inputs, or stand-ins for them, in the same order
    */
   public Var segment(Var[] inputs, Function<Var[], Var> part) {
-    if (!recomputing || !taping() || observer != null) {
+    if (!recomputing || !taping() || segment != null) {
       return scope(() -> part.apply(inputs));
     }
-    long consumers = randomConsumers;
-    Var[] untracked = new Var[inputs.length];
-    for (int i = 0; i < inputs.length; i++) {
-      untracked[i] = standIn(inputs[i], false);
+    Segment s = new Segment(inputs.clone(), part, randomConsumers);
+    Var y = run(s, () -> scope(() -> part.apply(s.standIns(false))));
+    if (!s.reached) {
+      return y; // all of it is frozen
     }
-    suspended = true;
-    Var result;
-    try {
-      result = scope(() -> part.apply(untracked));
-    } finally {
-      suspended = false;
-    }
-    Var out = new Var(result.value(), true, result.active(), result.masked());
-    Var[] kept = inputs.clone();
-    tape.add(out, () -> again(out, kept, part, consumers));
+    Var out = new Var(y.value(), true, y.active(), y.masked());
+    tape.add(out, () -> again(s, out));
     return out;
   }
 
-  private static Var standIn(Var x, boolean tracked) {
-    return x == null ? null : new Var(x.value(), tracked, x.active(), x.masked());
+  /** The same for a block that uses one value. */
+  public Var segment(Var input, UnaryOperator<Var> part) {
+    return segment(new Var[] {input}, v -> part.apply(v[0]));
+  }
+
+  private Var run(Segment s, Supplier<Var> part) {
+    segment = s;
+    s.shown = 0;
+    try {
+      return part.get();
+    } finally {
+      segment = null;
+    }
+  }
+
+  /** A trainable parameter was used while there is no tape. */
+  void reach() {
+    if (segment != null) {
+      segment.reached = true;
+    }
   }
 
   /** Computes a segment again with a tape, and goes back over that. */
-  private void again(Var out, Var[] inputs, Function<Var[], Var> part, long consumersThen) {
-    tape.expandGradient(out);
+  private void again(Segment s, Var out) {
+    if (!out.hasGradient() && !s.hasGradient()) {
+      return; // not on the way to the loss
+    }
     int mark = held.size();
     int rowsMark = compressed.size();
     int base = tape.size();
     long consumers = randomConsumers;
-    randomConsumers = consumersThen;
-    Var[] leaves = new Var[inputs.length];
-    for (int i = 0; i < inputs.length; i++) {
-      leaves[i] = standIn(inputs[i], inputs[i] != null && inputs[i].tracked());
-      // Sums go on in the order that they have without segments.
-      tape.moveGradient(inputs[i], leaves[i]);
-    }
-    Var again = part.apply(leaves);
+    randomConsumers = s.consumers;
+    Var[] leaves = s.standIns(true);
+    moveGradients(s.inputs, leaves); // sums go on in the order that they have without segments
+    s.repeated = new ArrayList<>();
+    Var y = run(s, () -> s.part.apply(leaves));
     randomConsumers = consumers;
-    if (again.tracked()) {
-      tape.addDense(again, out.gradient);
-      out.gradient = null;
-      tape.unwind(base);
+    tape.moveGradient(out, y);
+    for (int i = 0; i < s.asides.size(); i++) {
+      tape.moveGradient(s.asides.get(i).out, s.repeated.get(i));
     }
-    for (int i = 0; i < inputs.length; i++) {
-      tape.moveGradient(leaves[i], inputs[i]);
-    }
+    tape.unwind(base);
+    moveGradients(leaves, s.inputs);
     releaseRows(rowsMark);
     release(mark, null);
+  }
+
+  private void moveGradients(Var[] from, Var[] to) {
+    for (int i = 0; i < from.length; i++) {
+      if (from[i] != null) {
+        tape.moveGradient(from[i], to[i]);
+      }
+    }
   }
 
   // ------------------------------------------------------------------ tape
 
   /** Begins to record an operator with the given result. */
   Tape.Recorder record(Tensor y) {
+    if (observing && segment != null) {
+      throw new IllegalStateException(
+          "an observer's operator would have no gradient where blocks are computed again; record it"
+              + " by Pass.aside");
+    }
     return tape.record(y);
   }
 

@@ -206,8 +206,12 @@ final class Tape {
     /** A parameter with its vector-Jacobian product, kept only if it is trained; may be null. */
     Recorder from(Parameter p, Vjp vjp) {
       last = null;
-      if (p != null && p.trainable() && pass.taping()) {
-        add(new Edge(null, p, vjp));
+      if (p != null && p.trainable()) {
+        if (pass.taping()) {
+          add(new Edge(null, p, vjp));
+        } else {
+          pass.reach();
+        }
       }
       return this;
     }
@@ -256,7 +260,7 @@ final class Tape {
     for (int i = nodes.size() - 1; i >= base; i--) {
       Node node = nodes.remove(i);
       Var out = node.out;
-      if (out.gradient == null && out.sparseGradient == null) {
+      if (!out.hasGradient() && node.again == null) {
         continue; // not on the way to the loss
       }
       for (Edge e : node.edges) {
@@ -427,16 +431,14 @@ final class Tape {
     return new Tensor(shape, engine.workspace().take(shape.size()));
   }
 
-  /** Adds a gradient to that of another value, and forgets it. */
+  /** Adds a gradient to that of another value, if one flows through that, and forgets it. */
   void moveGradient(Var from, Var to) {
-    if (from == null) {
-      return;
-    }
     expandGradient(from);
-    if (from.gradient != null) {
+    if (from.gradient != null && to.tracked()) {
       addDense(to, from.gradient);
       from.gradient = null;
     }
+    forgetGradient(from);
   }
 
   /** Gives back what a way that was not gone to its end left behind. */

@@ -51,4 +51,8 @@ public final class Var {
   public boolean masked() {
     return masked;
   }
+
+  boolean hasGradient() {
+    return gradient != null || sparseGradient != null;
+  }
 }

@@ -3,9 +3,12 @@ package tacet.autograd;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import tacet.tensor.Engine;
 import tacet.tensor.RandomStream;
@@ -70,6 +73,56 @@ class PassTest {
     }
     float[] first = results.values().iterator().next();
     results.forEach((name, r) -> assertThat(r).as(name).isEqualTo(first));
+  }
+
+  /** A block whose hidden values an observer puts into the loss, which may be all of the loss. */
+  private static float[] observed(Tensor x, boolean recompute, boolean alone, boolean aside) {
+    try (Engine e = new Engine(Kernels.best(), new Workers(1), new Workspace(true));
+        Pass pass = Pass.training(e, 1, 1)) {
+      Parameter w1 = Parameter.trainable(random(1, 8, 4));
+      Parameter w2 = Parameter.trainable(random(2, 4, 8));
+      List<Var> terms = new ArrayList<>();
+      pass.setObserver(
+          (name, v) -> {
+            UnaryOperator<Var> square = u -> Losses.meanSquaredError(pass, u, new float[40]);
+            terms.add(aside ? pass.aside(v, square) : square.apply(v));
+          });
+      if (recompute) {
+        pass.recompute();
+      }
+      Var y = pass.constant(x);
+      for (int block = 0; block < 3; block++) {
+        y =
+            pass.segment(
+                y,
+                v -> {
+                  Var h = Ops.relu(pass, LinearOps.linear(pass, v, w1, null));
+                  pass.observe("h", h);
+                  return LinearOps.linear(pass, Ops.dropout(pass, h, 0.1), w2, null);
+                });
+      }
+      assertThat(terms).hasSize(3);
+      assertThat(pass.tapeLength()).isEqualTo(recompute ? 3 : 15);
+      Var sum = Ops.add(pass, Ops.add(pass, terms.get(0), terms.get(1)), terms.get(2));
+      Var loss = Losses.meanSquaredError(pass, y, new float[20]);
+      pass.backward(alone ? sum : Ops.add(pass, loss, sum));
+      float[] all = Arrays.copyOf(w1.gradient().toArray(), 64);
+      System.arraycopy(w2.gradient().toArray(), 0, all, 32, 32);
+      return all;
+    }
+  }
+
+  @Test
+  void segmentsHandOnTheGradientsOfWhatIsObserved() {
+    Tensor x = random(3, 5, 4);
+    for (boolean alone : new boolean[] {false, true}) {
+      float[] expected = observed(x, false, alone, false);
+      assertThat(observed(x, false, alone, true)).isEqualTo(expected);
+      assertThat(observed(x, true, alone, true)).isEqualTo(expected);
+    }
+    assertThatThrownBy(() -> observed(x, true, false, false))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("Pass.aside");
   }
 
   @Test

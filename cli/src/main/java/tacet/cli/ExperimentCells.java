@@ -22,7 +22,7 @@ import tacet.transformer.checkpoint.Json;
  */
 final class ExperimentCells {
   /** Options of train that are switches. */
-  private static final Set<String> SWITCHES = Set.of("adaptive");
+  private static final Set<String> SWITCHES = Set.of("adaptive", "recompute");
 
   /** Options of train that say which model and which data, and so belong to every command. */
   private static final List<String> SHARED =

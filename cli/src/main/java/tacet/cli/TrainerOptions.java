@@ -30,6 +30,13 @@ final class TrainerOptions {
       description = "Run a step's examples in N parts and add up their gradients: less memory (1).")
   private int parts = 1;
 
+  @Option(
+      names = "--recompute",
+      description =
+          "Keep each block's input only and compute the block again for its gradient: less memory,"
+              + " more time, the same bits.")
+  private boolean recompute;
+
   @Option(names = "--lr", paramLabel = "X", description = "Peak learning rate (1e-3).")
   private double learningRate = 1e-3;
 
@@ -99,6 +106,7 @@ final class TrainerOptions {
         steps != null ? Length.steps(steps) : Length.epochs(epochs == null ? 3 : epochs),
         batch,
         parts,
+        recompute,
         new Rate(shape, learningRate, warmUp, adaRate),
         weightDecay,
         clip,
@@ -118,6 +126,9 @@ final class TrainerOptions {
     c.put("batch", batch);
     if (parts > 1) {
       c.put("accumulate", parts);
+    }
+    if (recompute) {
+      c.put("recompute", true);
     }
     c.put("lr", learningRate);
     if (adaRate != 1) {

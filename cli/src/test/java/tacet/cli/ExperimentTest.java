@@ -64,6 +64,7 @@ class ExperimentTest {
         surrogate = "tanh"
         lambda = 0.5
         adaptive = true
+        recompute = true
         """
             .formatted(temp.resolve("model"), temp.resolve("data")));
     Path out = temp.resolve("out");

@@ -132,8 +132,10 @@ class TrainTest {
     // As if the process had been killed after the second epoch: its checkpoint is all there is.
     TrainInterrupter.run(temp.resolve("model"), temp.resolve("data"), half, 2);
     assertThat(Files.exists(half.resolve("adapter"))).isFalse();
-    train(half, with(deft, "--resume"));
+    train(half, with(deft, "--resume", "--recompute")); // which changes no bit either
     assertThat(adapter(half)).isEqualTo(adapter(two));
+    Json configuration = Json.read(half.resolve("metrics.json")).get("configuration");
+    assertThat(configuration.get("recompute").asBoolean()).isTrue();
     List<LogEntry> log = RunLog.read(half.resolve("log.jsonl"));
     assertThat(log.stream().map(LogEntry::step).toList())
         .isEqualTo(RunLog.read(two.resolve("log.jsonl")).stream().map(LogEntry::step).toList());

@@ -110,16 +110,18 @@ public record DensityLoss(
       Batch batch = tokens.of(name);
       float[] w = weights.computeIfAbsent(batch, padding::tokenWeights);
       Parameter gate = layerWeights.get(name);
-      float p = (float) parameter;
-      Var term;
-      if (form == Form.FEATURE_MAP) {
-        term = DensityOps.featureMapDensity(pass, activation, surrogate, p, w, gate);
-      } else if (gate != null) {
-        term = DensityOps.density(pass, activation, surrogate, p, w, gate);
-      } else {
-        term = DensityOps.density(pass, activation, surrogate, p, w);
-      }
+      Var term = pass.aside(activation, x -> density(pass, x, w, gate));
       (batch == tokens.decoder() ? decoder : encoder).add(term);
+    }
+
+    private Var density(Pass pass, Var x, float[] w, Parameter gate) {
+      float p = (float) parameter;
+      if (form == Form.FEATURE_MAP) {
+        return DensityOps.featureMapDensity(pass, x, surrogate, p, w, gate);
+      }
+      return gate != null
+          ? DensityOps.density(pass, x, surrogate, p, w, gate)
+          : DensityOps.density(pass, x, surrogate, p, w);
     }
 
     /**

@@ -39,6 +39,8 @@ public final class Trainer<M extends Part> implements AutoCloseable {
    * @param batchSize examples per step
    * @param parts in how many passes a step's examples are run, their gradients added up: less memory
    *     for the same step
+   * @param recompute whether blocks are computed again for their gradients ({@link Pass#recompute}):
+   *     less memory, more time, the same bits
    * @param rate learning rate
    * @param weightDecay decoupled, per unit of learning rate
    * @param clip largest gradient norm; 0 for no clipping
@@ -51,6 +53,7 @@ public final class Trainer<M extends Part> implements AutoCloseable {
       Length length,
       int batchSize,
       int parts,
+      boolean recompute,
       Rate rate,
       double weightDecay,
       double clip,
@@ -79,6 +82,7 @@ public final class Trainer<M extends Part> implements AutoCloseable {
           Length.epochs(epochs),
           batchSize,
           1,
+          false,
           Rate.linear(learningRate),
           0.01,
           0,
@@ -316,6 +320,9 @@ public final class Trainer<M extends Part> implements AutoCloseable {
     // The parts of a step draw from streams of their own; the first from the step's.
     long key = part == 0 ? step : step + (long) part * (1L << 40);
     try (Pass pass = Pass.training(engine, settings.seed, key)) {
+      if (settings.recompute) {
+        pass.recompute();
+      }
       DensityLoss density = settings.density;
       DensityLoss.Terms terms =
           density == null

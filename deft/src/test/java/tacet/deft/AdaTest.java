@@ -149,6 +149,7 @@ class AdaTest {
               Length.steps(1),
               8,
               1,
+              false,
               new Rate(Rate.Shape.CONSTANT, 1e-3, 0, i == 0 ? 1 : 20),
               0.01,
               0,

@@ -45,7 +45,7 @@ class TrainerTest {
 
   private static Trainer.Settings settings(
       Length length, int parts, Rate rate, double clip, Ramp ramp, Pace pace) {
-    return new Trainer.Settings(length, 8, parts, rate, 0.01, clip, 1, LOSS, ramp, pace);
+    return new Trainer.Settings(length, 8, parts, false, rate, 0.01, clip, 1, LOSS, ramp, pace);
   }
 
   private static Trainer.Settings standard(Length length, Pace pace) {
@@ -128,6 +128,59 @@ class TrainerTest {
       assertThatThrownBy(() -> other.restore(temp.resolve(Trainer.LAST)))
           .isInstanceOf(IOException.class)
           .hasMessageContaining("settings");
+    }
+  }
+
+  /** With the density loss and with ADA's weights, and in a run that changes its mind half way. */
+  @Test
+  void blocksComputedAgainHaveTheSameBits() throws IOException {
+    Trainer.Settings kept =
+        settings(
+            Length.steps(8), 2, Rate.linear(3e-3), 1, Ramp.NONE, new Pace(Pace.AT_THE_END, 4, 0));
+    Trainer.Settings again =
+        new Trainer.Settings(
+            kept.length(),
+            kept.batchSize(),
+            kept.parts(),
+            true,
+            kept.rate(),
+            kept.weightDecay(),
+            kept.clip(),
+            kept.seed(),
+            kept.density(),
+            kept.ramp(),
+            kept.pace());
+    List<Map<String, float[]>> weights = new ArrayList<>();
+    List<List<Double>> densities = new ArrayList<>();
+    long[] peak = new long[2];
+    for (Trainer.Settings s : List.of(kept, again)) {
+      Notes notes = new Notes();
+      TextModel model = Ada.install(Tiny.model("relu"), 1);
+      int i = weights.size();
+      try (Engine engine = Engine.ofThreads(1)) {
+        new Trainer<>(engine, model, Tiny.problem(), s)
+            .run(
+                null,
+                notes,
+                () -> {
+                  peak[i] = engine.workspace().peakBytes();
+                  return false;
+                });
+      }
+      weights.add(weights(model));
+      densities.add(notes.steps.stream().map(LogEntry.Step::densityLoss).toList());
+    }
+    assertSame(weights.get(1), weights.get(0));
+    assertThat(densities.get(1)).isEqualTo(densities.get(0)).hasSize(8);
+    assertThat(peak[1]).isLessThan(peak[0]);
+    try (Engine engine = Engine.ofThreads(1)) {
+      new Trainer<>(engine, Ada.install(Tiny.model("relu"), 1), Tiny.problem(), kept)
+          .run(temp, new Notes(), () -> true);
+      TextModel model = Ada.install(Tiny.model("relu"), 1);
+      Trainer<TextModel> rest = new Trainer<>(engine, model, Tiny.problem(), again);
+      assertThat(rest.restore(temp.resolve(Trainer.LAST))).isEqualTo(1);
+      rest.run(temp, new Notes(), () -> false);
+      assertSame(weights(model), weights.get(0));
     }
   }
 

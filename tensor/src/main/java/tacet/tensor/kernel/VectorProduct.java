@@ -17,12 +17,14 @@ import jdk.incubator.vector.FloatVector;
  * second-level cache while all panels pass; a block of a panel streams through the first level beside
  * six rows of A. Blocks of A are made equal, so that no short last one streams all of B for itself.
  *
- * <p>One row alone has too little work to hide the latency of a panel's memory: it takes four panels
- * at a time, which are four streams for the prefetcher.
+ * <p>The first rows that a panel meets read it from memory, if B is too large to be near, and the
+ * processor fetches ahead of several streams better than ahead of one: the first two rows of a block
+ * take two panels at a time. One row alone takes four.
  */
 final class VectorProduct {
   private static final int KC = Kernels.DEPTH;
   private static final int MC = 192;
+  private static final long FAR = 1 << 20; // bytes of a B that is not in a cache when it is needed
 
   private VectorProduct() {}
 
@@ -62,8 +64,10 @@ final class VectorProduct {
         }
       }
     }
+    boolean far = 4L * k * n >= FAR && (m == 2 || m >= 6);
+    int first = far ? 2 : 0; // rows of each block that take two panels at a time
     int blocks = (m + MC - 1) / MC;
-    int block = blocks == 0 ? 6 : ((m + blocks - 1) / blocks + 5) / 6 * 6;
+    int block = blocks == 0 ? 6 : ((m + blocks - 1) / blocks - first + 5) / 6 * 6 + first;
     for (int k0 = 0; k0 == 0 || k0 < k; k0 += KC) {
       int kc = Math.min(KC, k - k0);
       if (k0 > 0) { // go on from what the last block of k left
@@ -73,48 +77,91 @@ final class VectorProduct {
       }
       for (int i0 = 0; i0 < m; i0 += block) {
         int rows = Math.min(block, m - i0);
-        for (int j = j0; j < j1; j++) {
-          int width = Math.min(PANEL, n - j * PANEL);
-          int b = po + (j * k + k0) * PANEL;
+        int left = ao + i0 * lda + k0;
+        for (int j = j0; j < j1; ) {
+          boolean two = far && rows >= 2 && j + 2 <= j1 && (j + 2) * PANEL <= n;
+          int done = two ? first : 0;
+          int right = po + (j * k + k0) * PANEL;
           int from = io + i0 * initStride + j * PANEL;
           int to = co + i0 * ldc + j * PANEL;
-          if (width == PANEL) {
-            for (int h = 0; h < PANEL; h += 2 * L) {
-              VectorTiles.tiles(
-                  rows,
-                  kc,
-                  a,
-                  ao + i0 * lda + k0,
-                  lda,
-                  panels,
-                  b + h,
-                  init,
-                  from + h,
-                  initStride,
-                  c,
-                  to + h,
-                  ldc);
-            }
-          } else {
-            for (int h = 0; h < width; h += L) {
-              VectorTiles.narrow(
-                  rows,
-                  Math.min(L, width - h),
-                  kc,
-                  a,
-                  ao + i0 * lda + k0,
-                  lda,
-                  panels,
-                  b + h,
-                  init,
-                  from + h,
-                  initStride,
-                  c,
-                  to + h,
-                  ldc);
-            }
+          for (int h = 0; h < PANEL && two; h += 2 * L) {
+            VectorTiles.firstTwo(
+                kc,
+                a,
+                left,
+                lda,
+                panels,
+                right + h,
+                k * PANEL,
+                init,
+                from + h,
+                initStride,
+                c,
+                to + h,
+                ldc);
+          }
+          for (int end = two ? j + 2 : j + 1; j < end; j++) {
+            panel(
+                rows - done,
+                Math.min(PANEL, n - j * PANEL),
+                kc,
+                a,
+                left + done * lda,
+                lda,
+                panels,
+                right,
+                init,
+                from + done * initStride,
+                initStride,
+                c,
+                to + done * ldc,
+                ldc);
+            right += k * PANEL;
+            from += PANEL;
+            to += PANEL;
           }
         }
+      }
+    }
+  }
+
+  /** Some rows of A with (a block of) one panel of which {@code width} columns are there. */
+  private static void panel(
+      int rows,
+      int width,
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int bo,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc) {
+    if (width == PANEL) {
+      for (int h = 0; h < PANEL; h += 2 * L) {
+        VectorTiles.tiles(rows, k, a, ao, lda, b, bo + h, init, io + h, initStride, c, co + h, ldc);
+      }
+    } else {
+      for (int h = 0; h < width; h += L) {
+        VectorTiles.narrow(
+            rows,
+            Math.min(L, width - h),
+            k,
+            a,
+            ao,
+            lda,
+            b,
+            bo + h,
+            init,
+            io + h,
+            initStride,
+            c,
+            co + h,
+            ldc);
       }
     }
   }

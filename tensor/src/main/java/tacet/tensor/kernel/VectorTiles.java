@@ -199,6 +199,64 @@ final class VectorTiles {
     x.intoArray(c, co, mask);
   }
 
+  /**
+   * C = init + A · B for the first two rows and two whole panels beside each other: two streams to
+   * read B from memory with, for what comes after finds it in a cache.
+   *
+   * @param apart floats from one panel to the next
+   */
+  static void firstTwo(
+      int k,
+      float[] a,
+      int ao,
+      int lda,
+      float[] b,
+      int bo,
+      int apart,
+      float[] init,
+      int io,
+      int initStride,
+      float[] c,
+      int co,
+      int ldc) {
+    final int a1 = ao + lda;
+    final int b1 = bo + apart;
+    final int i1 = io + initStride;
+    final int c1 = co + ldc;
+    FloatVector x0 = FloatVector.fromArray(S, init, io);
+    FloatVector y0 = FloatVector.fromArray(S, init, io + L);
+    FloatVector z0 = FloatVector.fromArray(S, init, io + PANEL);
+    FloatVector w0 = FloatVector.fromArray(S, init, io + PANEL + L);
+    FloatVector x1 = FloatVector.fromArray(S, init, i1);
+    FloatVector y1 = FloatVector.fromArray(S, init, i1 + L);
+    FloatVector z1 = FloatVector.fromArray(S, init, i1 + PANEL);
+    FloatVector w1 = FloatVector.fromArray(S, init, i1 + PANEL + L);
+    for (int r = 0; r < k; r++) {
+      FloatVector p = FloatVector.fromArray(S, b, bo + r * PANEL);
+      FloatVector q = FloatVector.fromArray(S, b, bo + r * PANEL + L);
+      FloatVector u = FloatVector.fromArray(S, b, b1 + r * PANEL);
+      FloatVector v = FloatVector.fromArray(S, b, b1 + r * PANEL + L);
+      FloatVector s0 = FloatVector.broadcast(S, a[ao + r]);
+      x0 = s0.fma(p, x0);
+      y0 = s0.fma(q, y0);
+      z0 = s0.fma(u, z0);
+      w0 = s0.fma(v, w0);
+      FloatVector s1 = FloatVector.broadcast(S, a[a1 + r]);
+      x1 = s1.fma(p, x1);
+      y1 = s1.fma(q, y1);
+      z1 = s1.fma(u, z1);
+      w1 = s1.fma(v, w1);
+    }
+    x0.intoArray(c, co);
+    y0.intoArray(c, co + L);
+    z0.intoArray(c, co + PANEL);
+    w0.intoArray(c, co + PANEL + L);
+    x1.intoArray(c, c1);
+    y1.intoArray(c, c1 + L);
+    z1.intoArray(c, c1 + PANEL);
+    w1.intoArray(c, c1 + PANEL + L);
+  }
+
   private static void tile6(
       int k,
       float[] a,

@@ -40,6 +40,22 @@ class BoxingTest {
   }
 
   @Test
+  void twoPanelsOfALargeMatrixMakeNoObjects() {
+    assumeThat(kernels.name()).startsWith("vector");
+    int n = 1024; // K x n floats are too many to be near
+    float[] large = PackedMatrix.of(Samples.uniform(4, K * n, 1), K, n).panels();
+    float[] y = new float[8 * n];
+    int count = PackedMatrix.panels(n);
+    assertThat(
+            bytes(
+                () ->
+                    kernels.product(
+                        8, n, K, a, 0, K, large, PackedMatrix.START, 0, count, y, 0, n, y, 0, n)))
+        .as(kernels.name())
+        .isLessThan(FEW_BYTES);
+  }
+
+  @Test
   void zerosAreLeftOutWithoutObjects() {
     assumeThat(kernels.name()).startsWith("vector");
     int[] index = new int[K + Kernels.LANES];

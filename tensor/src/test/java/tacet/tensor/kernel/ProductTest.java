@@ -86,6 +86,28 @@ class ProductTest {
   }
 
   @Test
+  void productsWithLargeMatricesHaveTheBitsOfTheScalarTwin() {
+    int k = Kernels.DEPTH + 77; // two blocks
+    int n = 9 * Kernels.PANEL + 5; // more than a mebibyte, panels without a partner, a ragged one
+    PackedMatrix b = PackedMatrix.of(Samples.uniform(1, k * n, 1), k, n);
+    float[] bias = Samples.uniform(2, n, 1);
+    for (int t : new int[] {1, 2, 3, 4, 5, 6, 7, 8, 17, 31, 127, 200}) {
+      float[] x = Samples.uniform(t, t * k, 1);
+      float[] expected = new float[t * n];
+      try (Engine scalar = engine(new ScalarKernels(), 1)) {
+        MatMul.dense(scalar, x, t, b, bias, expected);
+      }
+      for (int threads = 1; threads <= 3; threads += 2) {
+        try (Engine best = engine(Kernels.best(), threads)) {
+          float[] y = new float[t * n];
+          MatMul.dense(best, x, t, b, bias, y);
+          assertThat(y).as(t + " rows, " + threads + " threads").isEqualTo(expected);
+        }
+      }
+    }
+  }
+
+  @Test
   void accumulatesOntoWhatIsThere() {
     int t = 13;
     int k = 40;

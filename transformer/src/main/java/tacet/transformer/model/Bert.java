@@ -264,7 +264,7 @@ public final class Bert {
       hidden.add(x);
       for (Block block : layer) {
         Var in = hidden.get(hidden.size() - 1);
-        hidden.add(pass.scope(() -> block.forward(pass, in, keyBias)));
+        hidden.add(pass.segment(in, v -> block.forward(pass, v, keyBias)));
       }
       return hidden;
     }

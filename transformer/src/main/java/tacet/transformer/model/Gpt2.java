@@ -232,9 +232,10 @@ public final class Gpt2 {
         Var in = hidden.get(i);
         boolean last = i == h.size() - 1;
         hidden.add(
-            pass.scope(
-                () -> {
-                  Var y = block.forward(pass, in, keyBias, own);
+            pass.segment(
+                in,
+                v -> {
+                  Var y = block.forward(pass, v, keyBias, own);
                   return last ? ln_f.forward(pass, y) : y;
                 }));
       }

@@ -254,9 +254,10 @@ public final class Opt {
         Var in = hidden.get(i);
         boolean last = i == layers.size() - 1;
         hidden.add(
-            pass.scope(
-                () -> {
-                  Var y = block.forward(pass, in, keyBias, own);
+            pass.segment(
+                in,
+                v -> {
+                  Var y = block.forward(pass, v, keyBias, own);
                   return last ? end(pass, y) : y;
                 }));
       }

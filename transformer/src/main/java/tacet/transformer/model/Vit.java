@@ -279,7 +279,7 @@ public final class Vit {
       hidden.add(x);
       for (Block block : layer) {
         Var in = hidden.get(hidden.size() - 1);
-        hidden.add(pass.scope(() -> block.forward(pass, in)));
+        hidden.add(pass.segment(in, v -> block.forward(pass, v)));
       }
       return hidden;
     }
