@@ -17,7 +17,6 @@ import tacet.tensor.Engine;
 import tacet.tensor.Shape;
 import tacet.transformer.Batch;
 import tacet.transformer.GenerativeModel;
-import tacet.transformer.Part;
 import tacet.transformer.checkpoint.DType;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.SafeTensors;
@@ -43,7 +42,10 @@ import tacet.transformer.text.Tokenizer;
 final class GenerateCommand implements Callable<Integer> {
   @Mixin private ModelOptions model;
 
-  @Option(names = "--adapter", paramLabel = "DIR", description = "An adapter in peft's format.")
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "An adapter of any kind, in peft's or AdapterHub's format.")
   private Path adapter;
 
   @Option(
@@ -134,7 +136,7 @@ final class GenerateCommand implements Callable<Integer> {
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
       GenerativeModel base = model.withActivation(source.generative());
-      GenerativeModel m = adapter == null ? base : adapted(base);
+      GenerativeModel m = adapter == null ? base : AdapterFile.load(adapter, base).model();
       TextGenerator generator =
           new TextGenerator(m, Limits.of(maxNewTokens, minNewTokens, source.generationConfigs()));
       if (inputs != null) {
@@ -148,15 +150,6 @@ final class GenerateCommand implements Callable<Integer> {
       }
     }
     return 0;
-  }
-
-  private GenerativeModel adapted(GenerativeModel base) throws IOException {
-    Part m = AdapterFile.load(adapter, (Part) base).model();
-    if (m instanceof GenerativeModel writes) {
-      return writes;
-    }
-    throw new UserException(
-        adapter + ": a decoder with a trained prompt cannot generate; with other adapters it can");
   }
 
   private Strategy strategy() {

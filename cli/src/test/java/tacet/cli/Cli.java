@@ -1,5 +1,7 @@
 package tacet.cli;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -12,6 +14,7 @@ import tacet.tensor.RandomStream;
 import tacet.tensor.Tensor;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
+import tacet.transformer.checkpoint.SafeTensors;
 import tacet.transformer.model.Bert;
 
 /** Runs the command in this JVM, and makes small models and tasks for it. */
@@ -34,6 +37,17 @@ final class Cli {
     }
     int code = Main.run(words, new PrintWriter(out, true), new PrintWriter(err, true));
     return new Result(code, out.toString(), err.toString());
+  }
+
+  /** The ids that {@code tacet generate} writes to a file. */
+  static long[] generated(Path out, List<?> args) throws IOException {
+    List<Object> all = new ArrayList<>(List.of("generate", "--output", out));
+    all.addAll(args);
+    Result r = run(all.toArray());
+    assertThat(r.err()).isEmpty();
+    try (SafeTensors found = SafeTensors.open(out)) {
+      return found.readLongs("generated");
+    }
   }
 
   /** The folder of that name beside the project's files, or null. */

@@ -120,12 +120,12 @@ public final class AdapterFile {
             case "LORA" -> LoraFile.load(c, in, model);
             case "PREFIX_TUNING", VirtualTokensFile.PAPER_PREFIX ->
                 VirtualTokensFile.loadPrefix(c, in, model);
-            case "PROMPT_TUNING" -> VirtualTokensFile.loadPrompt(c, in, model);
+            case "PROMPT_TUNING", "P_TUNING" -> VirtualTokensFile.loadPrompt(c, in, model);
             default ->
                 throw c.error(
                     "peft_type \""
                         + type
-                        + "\" is not supported; LORA, PREFIX_TUNING and PROMPT_TUNING are");
+                        + "\" is not supported; LORA, PREFIX_TUNING, PROMPT_TUNING and P_TUNING are");
           };
       in.finish();
       return loaded;

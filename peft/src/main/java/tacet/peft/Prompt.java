@@ -5,6 +5,7 @@ import tacet.autograd.Parameter;
 import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.transformer.CausalModel;
 import tacet.transformer.Lookup;
 import tacet.transformer.Part;
 import tacet.transformer.Seq2SeqModel;
@@ -136,6 +137,7 @@ public record Prompt(int tokens, Start start, List<String> modulesToSave) implem
                 return part;
               }
               return switch (part) { // the root, last of all
+                case CausalModel base -> new PromptDecoder(base, tokens);
                 case TextModel base -> new PromptModel(base, tokens);
                 case Seq2SeqModel base -> new PromptSeq2Seq(base, tokens);
                 default -> part;

@@ -8,12 +8,16 @@ import java.util.TreeMap;
 import tacet.autograd.Parameter;
 import tacet.tensor.Tensor;
 import tacet.transformer.Part;
+import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
 import tacet.transformer.checkpoint.Json;
 
 /**
  * Prefixes and prompts in peft's files: one tensor {@code prompt_embeddings}, and {@code
  * base_model.} + path for a module that was trained whole.
+ *
+ * <p>P-tuning (Liu et al. 2021) learns its prompt as the output of a small network. peft's files have
+ * what came out, not the network, so to a reader it is a prompt, and is written as one.
  *
  * <p>A prefix with the paper's semantics is no prefix to peft and has a type of its own, which peft
  * refuses.
@@ -85,6 +89,11 @@ final class VirtualTokensFile {
         c.get("peft_type").asString().equals(PAPER_PREFIX)
             ? Prefix.Semantics.PAPER
             : Prefix.Semantics.PEFT;
+    int stacks = model instanceof Seq2SeqModel ? 2 : 1;
+    int given = c.intOr("num_transformer_submodules", stacks);
+    if (given != stacks) { // peft then mixes up layers or fails
+      throw c.error("num_transformer_submodules is " + given + ", this model has " + stacks);
+    }
     Prefix prefix = new Prefix(tokens(c), semantics, AdapterFile.strings(c, "modules_to_save"));
     Prefix.Plan plan = prefix.plan(model);
     Tensor table = in.take(NAME, prefix.tokens(), 2 * plan.layers() * plan.width());
@@ -96,7 +105,8 @@ final class VirtualTokensFile {
       throws IOException {
     int p = tokens(c);
     int rows = in.tensors().containsKey(NAME) ? in.tensors().get(NAME).shape().dim(0) : p;
-    if (rows != p && rows != 2 * p) { // peft writes rows for the decoder too and never reads them
+    boolean spare = model instanceof Seq2SeqModel; // peft writes rows for the decoder, never read
+    if (rows != p && !(spare && rows == 2 * p)) {
       throw c.error(NAME + " has " + rows + " rows, num_virtual_tokens is " + p);
     }
     Prompt prompt = new Prompt(p, start(c), AdapterFile.strings(c, "modules_to_save"));

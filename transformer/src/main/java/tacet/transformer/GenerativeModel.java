@@ -13,7 +13,10 @@ public interface GenerativeModel extends Part {
    */
   Continuation begin(Engine engine, Batch prompts);
 
-  /** Most tokens that a sequence may have, prompt included; {@code Integer.MAX_VALUE} for no limit. */
+  /**
+   * Most tokens that a sequence may have, prompt included, vectors of the model's own not; {@code
+   * Integer.MAX_VALUE} for no limit.
+   */
   int longest();
 
   @Override

@@ -54,9 +54,9 @@ public record TextGenerator(GenerativeModel model, Limits limits) {
               + prompts.length()
               + " tokens and "
               + limits.maxNewTokens()
-              + " new ones are more than the model's "
+              + " new ones are more than the "
               + model.longest()
-              + " positions");
+              + " that the model has positions for");
     }
     return model.begin(engine, prompts);
   }

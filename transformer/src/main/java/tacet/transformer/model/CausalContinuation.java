@@ -10,14 +10,17 @@ import tacet.tensor.kernel.KeyValueCache;
 import tacet.transformer.Batch;
 import tacet.transformer.Continuation;
 
-/** What GPT-2 and OPT go on from: positions are counted without padding, and padding is not seen. */
+/**
+ * What GPT-2 and OPT go on from: padding is not seen, nor counted in positions (with one exception, see
+ * the constructor).
+ */
 final class CausalContinuation implements Continuation {
   /** The blocks of a decoder and its head. */
   interface Network {
     /**
      * The last states of new tokens, [B, S, D].
      *
-     * @param positions of the tokens, from 0, padding not counted
+     * @param positions of the tokens, from 0
      * @param keyBias of all keys, or null
      * @param past of each block
      */
@@ -41,8 +44,19 @@ final class CausalContinuation implements Continuation {
   private int[] position; // of each row's next token
   private int written; // tokens of each row, prompt included, without the next
 
+  /**
+   * Reads all but the last token of some prompts.
+   *
+   * @param memory M, vectors that the blocks see before each prompt
+   * @param byPlace whether padding counts in positions
+   */
   CausalContinuation(
-      Network network, List<KeyValueCache> past, int memory, Engine engine, Batch prompts) {
+      Network network,
+      List<KeyValueCache> past,
+      int memory,
+      boolean byPlace,
+      Engine engine,
+      Batch prompts) {
     this.network = network;
     this.past = past;
     this.memory = memory;
@@ -63,7 +77,7 @@ final class CausalContinuation implements Continuation {
       for (int t = 0; t < s - 1; t++) {
         boolean token = prompts.mask()[i * s + t] != 0;
         ids[i * (s - 1) + t] = prompts.ids()[i * s + t];
-        positions[i * (s - 1) + t] = token ? position[i]++ : 0;
+        positions[i * (s - 1) + t] = token || byPlace ? position[i]++ : 0;
       }
     }
     written = s - 1;
@@ -97,7 +111,7 @@ final class CausalContinuation implements Continuation {
   @Override
   public int[] beginning(int number) {
     int s = prompts.length();
-    return Arrays.copyOfRange(prompts.ids(), number * s, (number + 1) * s);
+    return Arrays.copyOfRange(prompts.ids(), number * s + prompts.vectors(), (number + 1) * s);
   }
 
   @Override

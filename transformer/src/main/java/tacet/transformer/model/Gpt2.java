@@ -14,9 +14,9 @@ import tacet.tensor.Shape;
 import tacet.tensor.kernel.KeyValueCache;
 import tacet.transformer.Activation;
 import tacet.transformer.Batch;
+import tacet.transformer.CausalModel;
 import tacet.transformer.Continuation;
 import tacet.transformer.Embedding;
-import tacet.transformer.GenerativeModel;
 import tacet.transformer.Join;
 import tacet.transformer.Layer;
 import tacet.transformer.Linear;
@@ -224,7 +224,8 @@ public final class Gpt2 {
         float[] keyBias,
         List<KeyValueCache> past) {
       List<Var> hidden = new ArrayList<>(h.size() + 1);
-      hidden.add(pass.scope(() -> embed(pass, ids, shape, positions)));
+      Lookup table = Past.table(wte, past);
+      hidden.add(pass.scope(() -> embed(pass, table, ids, shape, positions)));
       for (int i = 0; i < h.size(); i++) {
         Block block = h.get(i);
         KeyValueCache own = past == null ? null : past.get(i);
@@ -245,8 +246,8 @@ public final class Gpt2 {
       return h.get(0).attn.memory.length();
     }
 
-    private Var embed(Pass pass, int[] ids, Shape shape, int[] positions) {
-      Var word = wte.forward(pass, ids, shape); // [B, S, D]
+    private Var embed(Pass pass, Lookup table, int[] ids, Shape shape, int[] positions) {
+      Var word = table.forward(pass, ids, shape); // [B, S, D]
       Var place = wpe.forward(pass, positions, shape);
       return Ops.dropout(pass, Ops.add(pass, word, place), dropout);
     }
@@ -264,7 +265,7 @@ public final class Gpt2 {
    * @param lm_head [D] → [V]; null where the table of tokens serves as head
    */
   public record LanguageModel(Model transformer, Layer lm_head)
-      implements TextModel, GenerativeModel, CausalContinuation.Network {
+      implements CausalModel, CausalContinuation.Network {
     @Override
     public TextModel.Output forward(Pass pass, Batch batch) {
       List<Var> hidden = transformer.hidden(pass, batch);
@@ -293,7 +294,8 @@ public final class Gpt2 {
     public Continuation begin(Engine engine, Batch prompts) {
       List<KeyValueCache> past =
           Past.empty(transformer.h.size(), prompts.size(), transformer.h.get(0).attn.memory);
-      return new CausalContinuation(this, past, transformer.before(), engine, prompts);
+      boolean byPlace = prompts.vectors() > 0; // as Hugging Face's model does where it gets vectors
+      return new CausalContinuation(this, past, transformer.before(), byPlace, engine, prompts);
     }
 
     @Override

@@ -15,9 +15,9 @@ import tacet.tensor.Shape;
 import tacet.tensor.kernel.KeyValueCache;
 import tacet.transformer.Activation;
 import tacet.transformer.Batch;
+import tacet.transformer.CausalModel;
 import tacet.transformer.Continuation;
 import tacet.transformer.Embedding;
-import tacet.transformer.GenerativeModel;
 import tacet.transformer.Join;
 import tacet.transformer.Layer;
 import tacet.transformer.Linear;
@@ -246,7 +246,8 @@ public final class Opt {
         float[] keyBias,
         List<KeyValueCache> past) {
       List<Var> hidden = new ArrayList<>(layers.size() + 1);
-      hidden.add(pass.scope(() -> embed(pass, ids, shape, positions)));
+      Lookup table = Past.table(embed_tokens, past);
+      hidden.add(pass.scope(() -> embed(pass, table, ids, shape, positions)));
       for (int i = 0; i < layers.size(); i++) {
         Block block = layers.get(i);
         KeyValueCache own = past == null ? null : past.get(i);
@@ -267,8 +268,8 @@ public final class Opt {
       return layers.get(0).self_attn.memory.length();
     }
 
-    private Var embed(Pass pass, int[] ids, Shape shape, int[] positions) {
-      Var word = embed_tokens.forward(pass, ids, shape); // [B, S, E]
+    private Var embed(Pass pass, Lookup table, int[] ids, Shape shape, int[] positions) {
+      Var word = table.forward(pass, ids, shape); // [B, S, E]
       Var in = project_in == null ? word : project_in.forward(pass, word); // [B, S, D]
       return Ops.add(pass, in, embed_positions.forward(pass, positions, shape));
     }
@@ -321,7 +322,7 @@ public final class Opt {
    * @param lm_head [E] → [V]; null where the table of tokens serves as head
    */
   public record LanguageModel(Model model, Layer lm_head)
-      implements TextModel, GenerativeModel, CausalContinuation.Network {
+      implements CausalModel, CausalContinuation.Network {
     @Override
     public TextModel.Output forward(Pass pass, Batch batch) {
       List<Var> hidden = model.decoder.hidden(pass, batch);
@@ -352,7 +353,7 @@ public final class Opt {
       Decoder d = model.decoder;
       List<KeyValueCache> past =
           Past.empty(d.layers.size(), prompts.size(), d.layers.get(0).self_attn.memory);
-      return new CausalContinuation(this, past, d.before(), engine, prompts);
+      return new CausalContinuation(this, past, d.before(), false, engine, prompts);
     }
 
     @Override

@@ -6,6 +6,7 @@ import tacet.autograd.AttentionOps;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
 import tacet.tensor.kernel.KeyValueCache;
+import tacet.transformer.Lookup;
 import tacet.transformer.Memory;
 
 /** How attention to a sequence itself sees what comes before the tokens of this pass. */
@@ -44,6 +45,16 @@ final class Past {
         values,
         new AttentionOps.Attention(
             how.heads(), how.scale(), keyBias, how.causal(), how.positionBias(), how.dropout()));
+  }
+
+  /**
+   * The table for the ids of this pass: what surgery has put before the tokens comes before the first
+   * that are read, not before those of later passes.
+   *
+   * @param past of each block; null if there are no earlier passes
+   */
+  static Lookup table(Lookup tokens, List<KeyValueCache> past) {
+    return past == null || past.get(0).length() == 0 ? tokens : tokens.words();
   }
 
   /** An empty past for each of some layers like this one. */
