@@ -229,7 +229,7 @@ final class VectorFormats {
     }
   }
 
-  /** Four panels at a time: eight chains of sums, and four streams for the prefetcher. */
+  /** Three panels at a time: six chains of sums, and three streams for the prefetcher. */
   static void rowNf4(
       int panels,
       int k,
@@ -249,23 +249,26 @@ final class VectorFormats {
       return;
     }
     for (int j = 0; j < panels; ) {
-      boolean four = j + 4 <= panels;
+      int left = panels - j;
+      int together = left == 2 || left == 4 ? 2 : Math.min(left, 3);
       for (int h = 0; h < PANEL; h += 2 * L) {
         int c = co + j * (k / 8) * PANEL + h;
         int s = so + j * (k / share) * PANEL + h;
         int i = io + j * PANEL + h;
         int o = yo + j * PANEL + h;
-        if (four) {
-          fourNf4(k, x, xo, codes, c, scales, s, share, init, i, y, o);
+        if (together == 3) {
+          threeNf4(k, x, xo, codes, c, scales, s, share, init, i, y, o);
+        } else if (together == 2) {
+          twoNf4(k, x, xo, codes, c, scales, s, share, init, i, y, o);
         } else {
           oneNf4(k, x, xo, codes, c, scales, s, share, init, i, y, o);
         }
       }
-      j += four ? 4 : 1;
+      j += together;
     }
   }
 
-  private static void fourNf4(
+  private static void threeNf4(
       int k,
       float[] x,
       int xo,
@@ -280,18 +283,14 @@ final class VectorFormats {
       int yo) {
     int c1 = co + k / 8 * PANEL;
     int c2 = c1 + k / 8 * PANEL;
-    int c3 = c2 + k / 8 * PANEL;
     int s1 = so + k / share * PANEL;
     int s2 = s1 + k / share * PANEL;
-    int s3 = s2 + k / share * PANEL;
     FloatVector a0 = FloatVector.fromArray(S, init, io);
     FloatVector b0 = FloatVector.fromArray(S, init, io + L);
     FloatVector a1 = FloatVector.fromArray(S, init, io + PANEL);
     FloatVector b1 = FloatVector.fromArray(S, init, io + PANEL + L);
     FloatVector a2 = FloatVector.fromArray(S, init, io + 2 * PANEL);
     FloatVector b2 = FloatVector.fromArray(S, init, io + 2 * PANEL + L);
-    FloatVector a3 = FloatVector.fromArray(S, init, io + 3 * PANEL);
-    FloatVector b3 = FloatVector.fromArray(S, init, io + 3 * PANEL + L);
     for (int r = 0; r < k; r += 8) {
       int o = r / 8 * PANEL;
       int g = r / share * PANEL;
@@ -301,16 +300,12 @@ final class VectorFormats {
       FloatVector scaleB1 = FloatVector.fromArray(S, scales, s1 + g + L);
       FloatVector scaleA2 = FloatVector.fromArray(S, scales, s2 + g);
       FloatVector scaleB2 = FloatVector.fromArray(S, scales, s2 + g + L);
-      FloatVector scaleA3 = FloatVector.fromArray(S, scales, s3 + g);
-      FloatVector scaleB3 = FloatVector.fromArray(S, scales, s3 + g + L);
       IntVector p0 = IntVector.fromArray(SI, codes, co + o);
       IntVector q0 = IntVector.fromArray(SI, codes, co + o + L);
       IntVector p1 = IntVector.fromArray(SI, codes, c1 + o);
       IntVector q1 = IntVector.fromArray(SI, codes, c1 + o + L);
       IntVector p2 = IntVector.fromArray(SI, codes, c2 + o);
       IntVector q2 = IntVector.fromArray(SI, codes, c2 + o + L);
-      IntVector p3 = IntVector.fromArray(SI, codes, c3 + o);
-      IntVector q3 = IntVector.fromArray(SI, codes, c3 + o + L);
       for (int i = 0; i < 8; i++) {
         FloatVector s = set(x[xo + r + i]);
         a0 = s.fma(level(p0).mul(scaleA0), a0);
@@ -319,16 +314,12 @@ final class VectorFormats {
         b1 = s.fma(level(q1).mul(scaleB1), b1);
         a2 = s.fma(level(p2).mul(scaleA2), a2);
         b2 = s.fma(level(q2).mul(scaleB2), b2);
-        a3 = s.fma(level(p3).mul(scaleA3), a3);
-        b3 = s.fma(level(q3).mul(scaleB3), b3);
         p0 = p0.lanewise(VectorOperators.LSHR, 4);
         q0 = q0.lanewise(VectorOperators.LSHR, 4);
         p1 = p1.lanewise(VectorOperators.LSHR, 4);
         q1 = q1.lanewise(VectorOperators.LSHR, 4);
         p2 = p2.lanewise(VectorOperators.LSHR, 4);
         q2 = q2.lanewise(VectorOperators.LSHR, 4);
-        p3 = p3.lanewise(VectorOperators.LSHR, 4);
-        q3 = q3.lanewise(VectorOperators.LSHR, 4);
       }
     }
     a0.intoArray(y, yo);
@@ -337,8 +328,54 @@ final class VectorFormats {
     b1.intoArray(y, yo + PANEL + L);
     a2.intoArray(y, yo + 2 * PANEL);
     b2.intoArray(y, yo + 2 * PANEL + L);
-    a3.intoArray(y, yo + 3 * PANEL);
-    b3.intoArray(y, yo + 3 * PANEL + L);
+  }
+
+  private static void twoNf4(
+      int k,
+      float[] x,
+      int xo,
+      int[] codes,
+      int co,
+      float[] scales,
+      int so,
+      int share,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    int c1 = co + k / 8 * PANEL;
+    int s1 = so + k / share * PANEL;
+    FloatVector a0 = FloatVector.fromArray(S, init, io);
+    FloatVector b0 = FloatVector.fromArray(S, init, io + L);
+    FloatVector a1 = FloatVector.fromArray(S, init, io + PANEL);
+    FloatVector b1 = FloatVector.fromArray(S, init, io + PANEL + L);
+    for (int r = 0; r < k; r += 8) {
+      int o = r / 8 * PANEL;
+      int g = r / share * PANEL;
+      FloatVector scaleA0 = FloatVector.fromArray(S, scales, so + g);
+      FloatVector scaleB0 = FloatVector.fromArray(S, scales, so + g + L);
+      FloatVector scaleA1 = FloatVector.fromArray(S, scales, s1 + g);
+      FloatVector scaleB1 = FloatVector.fromArray(S, scales, s1 + g + L);
+      IntVector p0 = IntVector.fromArray(SI, codes, co + o);
+      IntVector q0 = IntVector.fromArray(SI, codes, co + o + L);
+      IntVector p1 = IntVector.fromArray(SI, codes, c1 + o);
+      IntVector q1 = IntVector.fromArray(SI, codes, c1 + o + L);
+      for (int i = 0; i < 8; i++) {
+        FloatVector s = set(x[xo + r + i]);
+        a0 = s.fma(level(p0).mul(scaleA0), a0);
+        b0 = s.fma(level(q0).mul(scaleB0), b0);
+        a1 = s.fma(level(p1).mul(scaleA1), a1);
+        b1 = s.fma(level(q1).mul(scaleB1), b1);
+        p0 = p0.lanewise(VectorOperators.LSHR, 4);
+        q0 = q0.lanewise(VectorOperators.LSHR, 4);
+        p1 = p1.lanewise(VectorOperators.LSHR, 4);
+        q1 = q1.lanewise(VectorOperators.LSHR, 4);
+      }
+    }
+    a0.intoArray(y, yo);
+    b0.intoArray(y, yo + L);
+    a1.intoArray(y, yo + PANEL);
+    b1.intoArray(y, yo + PANEL + L);
   }
 
   private static void oneNf4(

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.lang.management.ManagementFactory;
 import org.junit.jupiter.api.Test;
+import tacet.tensor.WeightFormat;
 
 /**
  * Compiled kernels keep their vectors in registers. Where the compiler fails to see which vectors a
@@ -53,6 +54,21 @@ class BoxingTest {
                         8, n, K, a, 0, K, large, PackedMatrix.START, 0, count, y, 0, n, y, 0, n)))
         .as(kernels.name())
         .isLessThan(FEW_BYTES);
+  }
+
+  @Test
+  void rowsTimesCompactWeightsMakeNoObjects() {
+    assumeThat(kernels.name()).isIn("vector256", "vector512"); // NF4 is a scalar loop in others
+    float[] y = new float[N];
+    for (WeightFormat format :
+        new WeightFormat[] {WeightFormat.BF16, WeightFormat.F16, WeightFormat.NF4}) {
+      CompactMatrix w = CompactMatrix.of(format, b, N, K);
+      for (int panels : new int[] {1, 2, 3, 4}) {
+        assertThat(bytes(() -> w.row(kernels, 0, panels, a, 0, y, 0, y, 0)))
+            .as(format + ", " + panels + " panels in " + kernels.name())
+            .isLessThan(FEW_BYTES);
+      }
+    }
   }
 
   @Test
