@@ -7,6 +7,8 @@ import tacet.tensor.Engine;
 import tacet.tensor.Workers;
 import tacet.tensor.Workspace;
 import tacet.tensor.kernel.Kernels;
+import tacet.tensor.kernel.MatMul;
+import tacet.tensor.kernel.PackedMatrix;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.model.Bert;
@@ -38,6 +40,12 @@ public final class WarmUp implements AutoCloseable {
   /** Lengths that pass through all heights of the register tiles. */
   private static final int[] LENGTHS = {63, 32, 5};
 
+  /** A product with a matrix that is too large to be near: it begins with tiles of its own. */
+  private static final int LARGE_ROWS = 6;
+
+  private static final int LARGE_K = 64;
+  private static final int LARGE_N = 4096;
+
   private static final long FAST = 300_000; // nanoseconds for a pass of each length
   private static final int ROUNDS = 300;
 
@@ -66,6 +74,9 @@ public final class WarmUp implements AutoCloseable {
       Checkpoint weights =
           Checkpoint.of("warm-up", config, Bert.initialWeights(Bert.Config.of(config), 1));
       TextModel model = TextModels.classifier(weights, 2, 1).model();
+      float[] x = new float[LARGE_ROWS * LARGE_K];
+      PackedMatrix large = PackedMatrix.empty(LARGE_K, LARGE_N);
+      float[] y = new float[LARGE_ROWS * LARGE_N];
       for (int round = 0; round < ROUNDS && !stopped; round++) {
         long start = System.nanoTime();
         for (int length : LENGTHS) {
@@ -77,6 +88,7 @@ public final class WarmUp implements AutoCloseable {
             model.forward(pass, batch);
           }
         }
+        MatMul.dense(engine, x, LARGE_ROWS, large, null, y);
         if (System.nanoTime() - start < FAST) {
           break;
         }
