@@ -122,6 +122,11 @@ public final class Interleaved {
     return median(nanos[job]);
   }
 
+  /** Nanoseconds of one call of a job in its best round. */
+  public double leastNanos(int job) {
+    return Arrays.stream(nanos[job]).min().orElseThrow();
+  }
+
   /** Milliseconds of one call of a job: the median over rounds. */
   public double millis(int job) {
     return nanos(job) * 1e-6;
