@@ -131,8 +131,11 @@ public final class Pass implements AutoCloseable {
       segment.repeatAsides(value); // it has seen the value
     } else if (observer != null) {
       observing = true;
-      observer.see(name, value);
-      observing = false;
+      try {
+        observer.see(name, value);
+      } finally {
+        observing = false;
+      }
     }
     if (segment != null) {
       segment.shown++;
@@ -150,8 +153,12 @@ public final class Pass implements AutoCloseable {
   public Var aside(Var value, UnaryOperator<Var> operator) {
     boolean was = observing;
     observing = false;
-    Var y = operator.apply(value);
-    observing = was;
+    Var y;
+    try {
+      y = operator.apply(value);
+    } finally {
+      observing = was;
+    }
     return segment == null ? y : segment.aside(operator, y);
   }
 
