@@ -34,8 +34,8 @@ public record Roofline(double gflops, double gigabytes) {
   }
 
   /**
-   * Does nothing but fused multiply-adds from registers on all threads of a pool for a few
-   * milliseconds: what a measurement is timed against that runs in turns with it, because the machine
+   * Does nothing but fused multiply-adds from registers on all threads of a pool, for less than a
+   * millisecond: what a measurement is timed against that runs in turns with it, because the machine
    * is not equally fast all the time.
    *
    * @param sinks from {@link #sinks}; modified

@@ -9,7 +9,8 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The dense product over packed panels, in the register tiles of {@link VectorTiles}. A panel is
+ * The dense product over packed panels, in the register tiles of {@link VectorTiles} and {@link
+ * VectorStreams}. A panel is
  * {@value Kernels#PANEL} columns for every vector width; narrower vectors pass over it in slices of
  * two vectors.
  *
@@ -50,7 +51,7 @@ final class VectorProduct {
       for (; j0 + 4 <= whole; j0 += 4) {
         int b = po + j0 * k * PANEL;
         for (int h = 0; h < PANEL; h += 2 * L) {
-          VectorTiles.row(
+          VectorStreams.row(
               k,
               a,
               ao,
@@ -85,7 +86,7 @@ final class VectorProduct {
           int from = io + i0 * initStride + j * PANEL;
           int to = co + i0 * ldc + j * PANEL;
           for (int h = 0; h < PANEL && two; h += 2 * L) {
-            VectorTiles.firstTwo(
+            VectorStreams.firstTwo(
                 kc,
                 a,
                 left,
