@@ -1,5 +1,6 @@
 package tacet.autograd;
 
+import java.util.concurrent.atomic.AtomicLong;
 import tacet.tensor.Engine;
 import tacet.tensor.Tensor;
 import tacet.tensor.kernel.Kernels;
@@ -40,7 +41,25 @@ public final class LinearOps {
     if (weight.compact() != null) {
       return CompactLinear.forward(pass, x, weight.compact(), bias);
     }
-    return product(pass, x, weight, bias, out, false);
+    return product(pass, x, weight, bias, out, false, null);
+  }
+
+  /**
+   * f(x Wᵀ + b), as {@link #linear} and {@link Ops#activation} make it one after the other; but f is
+   * taken of each part of the product while that is near, and where nobody needs the product, its
+   * place is used for the result.
+   *
+   * @param weight [out, in]
+   * @param bias [out], or null
+   * @return [.., out]
+   */
+  public static Var linear(Pass pass, Var x, Parameter weight, Parameter bias, Nonlinearity f) {
+    if (weight.compact() != null) {
+      return f.of(pass, linear(pass, x, weight, bias));
+    }
+    int out = weight.shape().dim(0);
+    Ops.requireWidth("linear", x.shape().last(), weight.shape().size() / Math.max(1, out), weight);
+    return product(pass, x, weight, bias, out, false, f);
   }
 
   /**
@@ -57,16 +76,36 @@ public final class LinearOps {
   public static Var product(Pass pass, Var x, Parameter weight, Parameter bias) {
     int out = weight.shape().last();
     Ops.requireWidth("product", x.shape().last(), weight.shape().dim(0), weight);
-    return product(pass, x, weight, bias, out, true);
+    return product(pass, x, weight, bias, out, true, null);
   }
 
   /**
-   * Either of the two.
+   * f(x W + b); see {@link #linear(Pass, Var, Parameter, Parameter, Nonlinearity)}.
+   *
+   * @param weight [in, out]
+   * @param bias [out], or null
+   * @return [.., out]
+   */
+  public static Var product(Pass pass, Var x, Parameter weight, Parameter bias, Nonlinearity f) {
+    int out = weight.shape().last();
+    Ops.requireWidth("product", x.shape().last(), weight.shape().dim(0), weight);
+    return product(pass, x, weight, bias, out, true, f);
+  }
+
+  /**
+   * Any of them.
    *
    * @param inFirst whether the weight is [in, out]
+   * @param f of the product; null for none
    */
   private static Var product(
-      Pass pass, Var x, Parameter weight, Parameter bias, int out, boolean inFirst) {
+      Pass pass,
+      Var x,
+      Parameter weight,
+      Parameter bias,
+      int out,
+      boolean inFirst,
+      Nonlinearity f) {
     Engine engine = pass.engine();
     int in = x.shape().last();
     int t = x.shape().rows();
@@ -76,45 +115,61 @@ public final class LinearOps {
     RightSide back = inFirst ? weight.transposed() : weight.plain(); // [out, in]
     boolean skips = MatMul.skips(engine, t, x.active(), forward);
     boolean sample = x.masked() && out >= SAMPLED_WIDTH;
+    Tensor z = f != null && f.needsInput() && pass.taping() ? pass.take(y.shape()) : y; // f(y)
+    AtomicLong active = new AtomicLong();
+    MatMul.Finish finish =
+        f == null
+            ? MatMul.NOTHING
+            : (row, rows, column, columns) -> {
+              long n = 0;
+              for (int i = row; i < row + rows; i++) {
+                int at = i * out + column;
+                n += f.run(pass.kernels(), y.data(), at, columns, z.data(), at);
+              }
+              active.addAndGet(n);
+            };
     if (skips) {
-      SparseMatMul.product(engine, pass.rows(x), forward.wide(engine), b, y.data());
+      SparseMatMul.product(engine, pass.rows(x), forward.wide(engine), b, y.data(), finish);
     } else {
-      MatMul.dense(engine, x.value().data(), t, forward.packed(engine), b, y.data());
+      MatMul.dense(engine, x.value().data(), t, forward.packed(engine), b, y.data(), finish);
     }
-    return pass.record(y)
-        .from(
-            x,
-            (dY, dX) -> {
-              if (sample) { // the order of sums that the sampled product has
-                PackedMatrix lanes =
-                    inFirst ? weight.transposedByLanes(engine) : weight.byLanes(engine);
-                MatMul.denseByLanes(engine, dY.data(), t, lanes, dX.data());
-              } else {
-                MatMul.dense(engine, dY.data(), t, back.packed(engine), null, dX.data());
-              }
-            })
-        .sampled(
-            sample
-                ? (dY, dX) -> SparseMatMul.sampled(engine, dY.data(), forward.wide(engine), dX)
-                : null)
-        .skipping((dY, dX) -> SparseMatMul.product(engine, dY, back.wide(engine), null, dX.data()))
-        .from(
-            weight,
-            (dY, dW) -> {
-              if (skips) {
-                sparseGradient(pass, pass.rows(x), dY, !inFirst, dW);
-              } else if (inFirst) {
-                MatMul.transposedProduct(
-                    engine, x.value().data(), t, in, dY.data(), out, dW.data());
-              } else {
-                MatMul.transposedProduct(
-                    engine, dY.data(), t, out, x.value().data(), in, dW.data());
-              }
-            })
-        .skipping((dY, dW) -> sparseGradient(pass, dY, x.value(), inFirst, dW))
-        .from(bias, (dY, dB) -> Ops.columnSums(pass, dY, dB))
-        .skipping((dY, dB) -> SparseMatMul.columnSums(dY, dB.data()))
-        .done();
+    Var product =
+        pass.record(y)
+            .from(
+                x,
+                (dY, dX) -> {
+                  if (sample) { // the order of sums that the sampled product has
+                    PackedMatrix lanes =
+                        inFirst ? weight.transposedByLanes(engine) : weight.byLanes(engine);
+                    MatMul.denseByLanes(engine, dY.data(), t, lanes, dX.data());
+                  } else {
+                    MatMul.dense(engine, dY.data(), t, back.packed(engine), null, dX.data());
+                  }
+                })
+            .sampled(
+                sample
+                    ? (dY, dX) -> SparseMatMul.sampled(engine, dY.data(), forward.wide(engine), dX)
+                    : null)
+            .skipping(
+                (dY, dX) -> SparseMatMul.product(engine, dY, back.wide(engine), null, dX.data()))
+            .from(
+                weight,
+                (dY, dW) -> {
+                  if (skips) {
+                    sparseGradient(pass, pass.rows(x), dY, !inFirst, dW);
+                  } else if (inFirst) {
+                    MatMul.transposedProduct(
+                        engine, x.value().data(), t, in, dY.data(), out, dW.data());
+                  } else {
+                    MatMul.transposedProduct(
+                        engine, dY.data(), t, out, x.value().data(), in, dW.data());
+                  }
+                })
+            .skipping((dY, dW) -> sparseGradient(pass, dY, x.value(), inFirst, dW))
+            .from(bias, (dY, dB) -> Ops.columnSums(pass, dY, dB))
+            .skipping((dY, dB) -> SparseMatMul.columnSums(dY, dB.data()))
+            .done();
+    return f == null ? product : f.record(pass, product, z, active.get());
   }
 
   /** dW = Aᵀ B for a sparse A [T, m] and B [T, n]; its transpose [n, m] if {@code turn}. */

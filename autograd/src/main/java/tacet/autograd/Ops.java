@@ -1,7 +1,6 @@
 package tacet.autograd;
 
 import java.util.Arrays;
-import java.util.concurrent.atomic.AtomicLong;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.TensorSource;
@@ -43,64 +42,29 @@ public final class Ops {
 
   // ------------------------------------------------------------------ activations
 
-  /** An activation kernel: y = f(x), returning how many results are not zero. */
-  private interface Activation {
-    int run(float[] x, int xo, int n, float[] y, int yo);
+  /** y = f(x). */
+  public static Var activation(Pass pass, Var x, Nonlinearity f) {
+    return f.of(pass, x);
   }
 
-  /** Its gradient kernel: dX = dY · f'(x), from x or from y. */
-  private interface Slope {
-    void run(float[] dY, int dyo, float[] x, int xo, int n, float[] dX, int dxo);
-  }
-
-  /** y = max(x, 0), counting what is left; dX = dY where y is positive. */
+  /** See {@link Nonlinearity#RELU}. */
   public static Var relu(Pass pass, Var x) {
-    Kernels kernels = pass.kernels();
-    return activation(pass, x, kernels::relu, kernels::reluBackward, true)
-        .masked(true)
-        .alike(Ops::copyValues) // wherever y is not zero the derivative is 1
-        .done();
+    return activation(pass, x, Nonlinearity.RELU);
   }
 
-  /** y = x Φ(x), the GELU with erf (Hendrycks and Gimpel 2016); dX = dY (Φ(x) + x φ(x)). */
+  /** See {@link Nonlinearity#GELU}. */
   public static Var gelu(Pass pass, Var x) {
-    Kernels kernels = pass.kernels();
-    return activation(pass, x, kernels::gelu, kernels::geluBackward, false).done();
+    return activation(pass, x, Nonlinearity.GELU);
   }
 
-  /**
-   * y = x/2 (1 + tanh u), u = √(2/π) (x + 0.044715 x³): the GELU that checkpoints call {@code
-   * gelu_new} or {@code gelu_pytorch_tanh}; dX = dY (σ(2u) + x σ'(2u) · 2u').
-   */
+  /** See {@link Nonlinearity#GELU_NEW}. */
   public static Var geluTanh(Pass pass, Var x) {
-    Kernels kernels = pass.kernels();
-    return activation(pass, x, kernels::geluTanh, kernels::geluTanhBackward, false).done();
+    return activation(pass, x, Nonlinearity.GELU_NEW);
   }
 
-  /** y = x σ(x), SiLU; dX = dY (σ(x) + x σ'(x)). */
+  /** See {@link Nonlinearity#SILU}. */
   public static Var silu(Pass pass, Var x) {
-    Kernels kernels = pass.kernels();
-    return activation(pass, x, kernels::silu, kernels::siluBackward, false).done();
-  }
-
-  /** The result counts its non-zeros, for the product that comes next. */
-  private static Tape.Recorder activation(
-      Pass pass, Var x, Activation forward, Slope backward, boolean slopeFromResult) {
-    Tensor y = pass.take(x.shape());
-    float[] in = x.value().data();
-    AtomicLong active = new AtomicLong();
-    Rows.forEach(
-        pass, y.size(), (from, n) -> active.addAndGet(forward.run(in, from, n, y.data(), from)));
-    float[] at = slopeFromResult ? y.data() : in;
-    return pass.record(y)
-        .active(active.get())
-        .from(
-            x,
-            (dY, dX) ->
-                Rows.forEach(
-                    pass,
-                    y.size(),
-                    (from, n) -> backward.run(dY.data(), from, at, from, n, dX.data(), from)));
+    return activation(pass, x, Nonlinearity.SILU);
   }
 
   /** y = tanh(x); dX = dY (1 − y²). */
@@ -171,12 +135,31 @@ public final class Ops {
    * @param beta [D]
    */
   public static Var layerNorm(Pass pass, Var x, Parameter gamma, Parameter beta, double eps) {
+    return layerNorm(pass, x, null, gamma, beta, eps);
+  }
+
+  /**
+   * {@link #layerNorm} of x + more, as {@link #add} makes it, but row by row: a row is normalised
+   * while it is near, and where nobody needs the sum, it has no place of its own.
+   *
+   * @param more [.., D]
+   */
+  public static Var layerNormOfSum(
+      Pass pass, Var x, Var more, Parameter gamma, Parameter beta, double eps) {
+    requireShape("layer norm of a sum", x.shape(), more.shape());
+    return layerNorm(pass, x, more, gamma, beta, eps);
+  }
+
+  /** Either of the two; {@code more} may be null. */
+  private static Var layerNorm(
+      Pass pass, Var x, Var more, Parameter gamma, Parameter beta, double eps) {
     int d = x.shape().last();
     int t = x.shape().rows();
     requireWidth("layer norm", d, gamma.shape().size(), gamma);
     Tensor y = pass.take(x.shape());
     Tensor statistics = pass.take(Shape.of(t, 2)); // mean, 1/σ
-    float[] in = x.value().data();
+    Tensor input = more == null ? x.value() : pass.taping() ? pass.take(x.shape()) : y;
+    float[] in = input.data();
     float[] g = gamma.value().data();
     Kernels kernels = pass.kernels();
     Rows.forEachRow(
@@ -185,6 +168,9 @@ public final class Ops {
         d,
         (row, n) -> {
           for (int i = row; i < row + n; i++) {
+            if (more != null) {
+              kernels.add(x.value().data(), i * d, more.value().data(), i * d, d, in, i * d);
+            }
             kernels.layerNormRow(
                 in,
                 i * d,
@@ -198,9 +184,10 @@ public final class Ops {
                 2 * i);
           }
         });
+    Var sum = more == null ? x : pass.record(input).same(x).same(more).done();
     return pass.record(y)
         .from(
-            x,
+            sum,
             (dY, dX) ->
                 Rows.forEachRow(
                     pass,

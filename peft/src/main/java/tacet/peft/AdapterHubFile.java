@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import tacet.autograd.Nonlinearity;
 import tacet.autograd.Parameter;
 import tacet.tensor.Tensor;
 import tacet.transformer.Activation;
@@ -236,7 +237,7 @@ final class AdapterHubFile {
     c.put("output_adapter", b.afterMlp());
     c.put(
         "non_linearity",
-        b.activation().kind() == Activation.Kind.SILU ? "swish" : b.activation().toString());
+        b.activation().kind() == Nonlinearity.SILU ? "swish" : b.activation().toString());
     c.put("original_ln_before", b.normFirst());
     c.put("reduction_factor", b.reduction());
     c.put("scaling", (double) b.scaling());

@@ -33,7 +33,7 @@ record BottleneckJoin(Join base, Layer down, Activation activation, Layer up, Bo
       Var sum = Ops.add(pass, h, x);
       z = norm == null ? sum : norm.forward(pass, sum);
     }
-    Var narrow = activation.forward(pass, down.forward(pass, z)); // [B, S, b]
+    Var narrow = activation.after(pass, down, z); // [B, S, b]
     Var wide = up.forward(pass, narrow); // [B, S, D]
     Var scaled = method.scaling() == 1 ? wide : Ops.scale(pass, wide, method.scaling());
     Var a = Ops.add(pass, Ops.dropout(pass, scaled, method.dropout()), h);

@@ -5,6 +5,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -109,7 +110,7 @@ public final class Workers implements AutoCloseable {
       return;
     }
     try {
-      Loop loop = new Loop(count, grain, task);
+      Loop loop = new Loop(count, grain, task, size());
       current = loop;
       try {
         for (Helper h : helpers) {
@@ -208,19 +209,33 @@ public final class Workers implements AutoCloseable {
     }
   }
 
-  /** One call of forEach: chunks are claimed from a counter; late wakers find it closed. */
+  /**
+   * One call of forEach. Each participant begins with a share of the chunks of its own, so that what it
+   * wrote in one loop it finds in its caches in the next; when that is done, it takes from the others'
+   * shares. Late wakers find the loop closed.
+   */
   private static final class Loop {
     private final int count;
     private final int grain;
+    private final int chunks;
     private Task task;
-    private final AtomicInteger next = new AtomicInteger();
+    private final AtomicIntegerArray next; // chunk of each share
     private final AtomicInteger active = new AtomicInteger();
     private volatile Throwable error;
 
-    Loop(int count, int grain, Task task) {
+    Loop(int count, int grain, Task task, int shares) {
       this.count = count;
       this.grain = grain;
       this.task = task;
+      chunks = (count + grain - 1) / grain;
+      next = new AtomicIntegerArray(shares);
+      for (int i = 0; i < shares; i++) {
+        next.setPlain(i, first(i));
+      }
+    }
+
+    private int first(int share) {
+      return (int) ((long) chunks * share / next.length());
     }
 
     void join(int part) {
@@ -238,15 +253,22 @@ public final class Workers implements AutoCloseable {
     }
 
     void work(int part) {
-      int chunks = (count + grain - 1) / grain;
-      for (int c = next.getAndIncrement(); c < chunks && error == null; ) {
+      int shares = next.length();
+      for (int s = 0; s < shares; s++) {
+        work(part, (part + s) % shares);
+      }
+    }
+
+    private void work(int part, int share) {
+      int end = first(share + 1);
+      for (int c = next.getAndIncrement(share); c < end && error == null; ) {
         try {
           task.run(part, c * grain, Math.min(count, (c + 1) * grain));
         } catch (RuntimeException | Error e) {
           error = e;
           return;
         }
-        c = next.getAndIncrement();
+        c = next.getAndIncrement(share);
       }
     }
 

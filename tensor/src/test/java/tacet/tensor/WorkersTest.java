@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -15,6 +16,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 
 class WorkersTest {
@@ -40,6 +42,46 @@ class WorkersTest {
           }
         }
       }
+    }
+  }
+
+  /** What a participant wrote in one loop it should find in its caches in the next. */
+  @Test
+  void everyParticipantBeginsWithItsOwnShareAndHelpsWithTheOthers() {
+    try (Workers w = new Workers(3)) {
+      for (int round = 0; round < 50; round++) {
+        int[] first = {-1, -1, -1};
+        CountDownLatch began = new CountDownLatch(3);
+        AtomicIntegerArray seen = new AtomicIntegerArray(31);
+        w.forEach(
+            31,
+            2,
+            (part, from, to) -> {
+              if (first[part] < 0) {
+                first[part] = from;
+                began.countDown();
+                await(began); // so that nobody takes from the others before they have begun
+              }
+              for (int i = from; i < to; i++) {
+                seen.incrementAndGet(i);
+              }
+              if (part == 1) { // the others do most of its share
+                LockSupport.parkNanos(200_000);
+              }
+            });
+        assertThat(first).containsExactly(0, 10, 20); // 16 chunks, from the 0th, 5th and 10th on
+        for (int i = 0; i < 31; i++) {
+          assertThat(seen.get(i)).isEqualTo(1);
+        }
+      }
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(20, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
     }
   }
 

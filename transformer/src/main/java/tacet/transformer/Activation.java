@@ -1,6 +1,7 @@
 package tacet.transformer;
 
 import java.util.Locale;
+import tacet.autograd.Nonlinearity;
 import tacet.autograd.Ops;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
@@ -10,19 +11,7 @@ import tacet.autograd.Var;
  *
  * @param kind which function
  */
-public record Activation(Kind kind) implements Layer {
-  /** The functions, under the names that Hugging Face configurations use. */
-  public enum Kind {
-    /** max(x, 0): exact zeros, which cost nothing. */
-    RELU,
-    /** x Φ(x), with erf. */
-    GELU,
-    /** The GELU with tanh in the place of erf. */
-    GELU_NEW,
-    /** x σ(x). */
-    SILU
-  }
-
+public record Activation(Nonlinearity kind) implements Layer {
   /**
    * The activation of a configuration's {@code hidden_act} or {@code activation_function}.
    *
@@ -30,10 +19,10 @@ public record Activation(Kind kind) implements Layer {
    */
   public static Activation of(String name) {
     return switch (name) {
-      case "relu" -> new Activation(Kind.RELU);
-      case "gelu", "gelu_python" -> new Activation(Kind.GELU);
-      case "gelu_new", "gelu_pytorch_tanh", "gelu_fast" -> new Activation(Kind.GELU_NEW);
-      case "silu", "swish" -> new Activation(Kind.SILU);
+      case "relu" -> new Activation(Nonlinearity.RELU);
+      case "gelu", "gelu_python" -> new Activation(Nonlinearity.GELU);
+      case "gelu_new", "gelu_pytorch_tanh", "gelu_fast" -> new Activation(Nonlinearity.GELU_NEW);
+      case "silu", "swish" -> new Activation(Nonlinearity.SILU);
       default ->
           throw new IllegalArgumentException(
               "activation \"" + name + "\" is not supported; choose relu, gelu, gelu_new or silu");
@@ -42,12 +31,14 @@ public record Activation(Kind kind) implements Layer {
 
   @Override
   public Var forward(Pass pass, Var x) {
-    return switch (kind) {
-      case RELU -> Ops.relu(pass, x);
-      case GELU -> Ops.gelu(pass, x);
-      case GELU_NEW -> Ops.geluTanh(pass, x);
-      case SILU -> Ops.silu(pass, x);
-    };
+    return Ops.activation(pass, x, kind);
+  }
+
+  @Override
+  public Var after(Pass pass, Layer first, Var x) {
+    return first instanceof Projection p
+        ? p.forward(pass, x, kind)
+        : forward(pass, first.forward(pass, x));
   }
 
   /** The name in configurations. */

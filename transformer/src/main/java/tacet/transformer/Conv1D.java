@@ -1,6 +1,7 @@
 package tacet.transformer;
 
 import tacet.autograd.LinearOps;
+import tacet.autograd.Nonlinearity;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
@@ -17,6 +18,11 @@ public record Conv1D(Parameter weight, Parameter bias) implements Projection {
   @Override
   public Var forward(Pass pass, Var x) {
     return LinearOps.product(pass, x, weight, bias);
+  }
+
+  @Override
+  public Var forward(Pass pass, Var x, Nonlinearity f) {
+    return LinearOps.product(pass, x, weight, bias, f);
   }
 
   @Override

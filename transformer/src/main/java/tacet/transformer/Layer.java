@@ -1,5 +1,6 @@
 package tacet.transformer;
 
+import tacet.autograd.Ops;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
 
@@ -17,6 +18,19 @@ public interface Layer extends Part {
    */
   default Var forwardWhere(Pass pass, Var x, Var gate) {
     return forward(pass, x);
+  }
+
+  /**
+   * This layer after another, f(first(x)); for a layer that can do its work on a part of the other's
+   * result while the rest is being made.
+   */
+  default Var after(Pass pass, Layer first, Var x) {
+    return forward(pass, first.forward(pass, x));
+  }
+
+  /** This layer of a sum, f(x + y); for a layer that can add while it does its work. */
+  default Var ofSum(Pass pass, Var x, Var y) {
+    return forward(pass, Ops.add(pass, x, y));
   }
 
   @Override

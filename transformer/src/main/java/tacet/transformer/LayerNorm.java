@@ -19,6 +19,11 @@ public record LayerNorm(Parameter weight, Parameter bias, double eps) implements
   }
 
   @Override
+  public Var ofSum(Pass pass, Var x, Var y) {
+    return Ops.layerNormOfSum(pass, x, y, weight, bias, eps);
+  }
+
+  @Override
   public LayerNorm rebuild(Surgery s) {
     return new LayerNorm(s.parameter("weight", weight), s.parameter("bias", bias), eps);
   }

@@ -2,6 +2,7 @@ package tacet.transformer;
 
 import tacet.autograd.GatedOps;
 import tacet.autograd.LinearOps;
+import tacet.autograd.Nonlinearity;
 import tacet.autograd.Parameter;
 import tacet.autograd.Pass;
 import tacet.autograd.Var;
@@ -17,6 +18,11 @@ public record Linear(Parameter weight, Parameter bias) implements Projection {
   @Override
   public Var forward(Pass pass, Var x) {
     return LinearOps.linear(pass, x, weight, bias);
+  }
+
+  @Override
+  public Var forward(Pass pass, Var x, Nonlinearity f) {
+    return LinearOps.linear(pass, x, weight, bias, f);
   }
 
   @Override

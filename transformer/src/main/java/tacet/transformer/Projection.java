@@ -1,5 +1,8 @@
 package tacet.transformer;
 
+import tacet.autograd.Nonlinearity;
+import tacet.autograd.Pass;
+import tacet.autograd.Var;
 import tacet.tensor.Tensor;
 
 /** A layer that multiplies by a matrix, whichever way its weight lies: what adapters go into. */
@@ -9,6 +12,9 @@ public interface Projection extends Layer {
 
   /** Width of the output. */
   int out();
+
+  /** f(this layer's output). */
+  Var forward(Pass pass, Var x, Nonlinearity f);
 
   /**
    * The layer with something added to its matrix; the new weight is frozen, the bias shared.

@@ -13,8 +13,7 @@ import tacet.autograd.Var;
 public record Residual(Branch branch, int width) implements Join {
   @Override
   public Var forward(Pass pass, Var y, Var stream, Layer norm) {
-    Var sum = Ops.add(pass, y, stream);
-    return norm == null ? sum : norm.forward(pass, sum);
+    return norm == null ? Ops.add(pass, y, stream) : norm.ofSum(pass, y, stream);
   }
 
   @Override

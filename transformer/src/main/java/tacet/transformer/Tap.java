@@ -25,7 +25,15 @@ public record Tap(String path, Layer inner) implements Layer {
 
   @Override
   public Var forward(Pass pass, Var x) {
-    Var y = inner.forward(pass, x);
+    return shown(pass, inner.forward(pass, x));
+  }
+
+  @Override
+  public Var after(Pass pass, Layer first, Var x) {
+    return shown(pass, inner.after(pass, first, x));
+  }
+
+  private Var shown(Pass pass, Var y) {
     pass.observe(path, y);
     return y;
   }

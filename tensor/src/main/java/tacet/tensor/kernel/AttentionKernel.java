@@ -99,7 +99,7 @@ public record AttentionKernel(
               (part, from, to) -> {
                 float[] tmp = scratch[part];
                 for (int u = from; u < to; u++) {
-                  pack(k, v, u, tmp, tile, tmp, tile + kSize);
+                  pack(kernels, k, v, u, tmp, tile, tmp, tile + kSize);
                   for (int i = 0; i < queries; i += rows) {
                     int end = Math.min(queries, i + rows);
                     int vo = tile + kSize;
@@ -119,7 +119,7 @@ public record AttentionKernel(
             (part, from, to) -> {
               for (int u = from; u < to; u++) {
                 int at = u * (kSize + vSize);
-                pack(k, v, u, packed, at, packed, at + kSize);
+                pack(kernels, k, v, u, packed, at, packed, at + kSize);
               }
             });
     float[][] scratch = scratch(engine, tileSize());
@@ -195,10 +195,12 @@ public record AttentionKernel(
     release(engine, scratch);
   }
 
-  private void pack(float[] k, float[] v, int u, float[] kp, int ko, float[] vp, int vo) {
+  private void pack(
+      Kernels kernels, float[] k, float[] v, int u, float[] kp, int ko, float[] vp, int vo) {
     int o = corner(u, keys);
     int d = heads * headWidth;
-    PackedMatrix.packTransposed(k, o, d, headWidth, keys, kp, ko, 0, PackedMatrix.panels(keys));
+    PackedMatrix.packTransposed(
+        kernels, k, o, d, headWidth, keys, kp, ko, 0, PackedMatrix.panels(keys));
     PackedMatrix.pack(v, o, d, keys, headWidth, vp, vo, 0, PackedMatrix.panels(headWidth));
   }
 
@@ -430,8 +432,8 @@ public record AttentionKernel(
     int ko = corner(u, keys);
     int panels = PackedMatrix.panels(keys);
     int widthPanels = PackedMatrix.panels(headWidth);
-    PackedMatrix.packTransposed(k, ko, d, headWidth, keys, tmp, at.kt, 0, panels);
-    PackedMatrix.packTransposed(v, ko, d, headWidth, keys, tmp, at.vt, 0, panels);
+    PackedMatrix.packTransposed(kernels, k, ko, d, headWidth, keys, tmp, at.kt, 0, panels);
+    PackedMatrix.packTransposed(kernels, v, ko, d, headWidth, keys, tmp, at.vt, 0, panels);
     if (dQ != null) {
       PackedMatrix.pack(k, ko, d, keys, headWidth, tmp, at.k, 0, widthPanels);
     }

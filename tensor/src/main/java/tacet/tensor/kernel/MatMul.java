@@ -15,7 +15,25 @@ import tacet.tensor.Workspace;
 public final class MatMul {
   private static final int ROWS = 126; // of a thread's share, a multiple of the tile's six
   private static final int MANY_ROWS = 1536; // reading all of B costs less than all of X
+  private static final int NEAR_ROWS = 192; // of a part that is finished while it is near
   private static final float[] ZEROS = new float[8192]; // never written
+
+  /** What is done with a part of a product as soon as it is there, while it is near. */
+  @FunctionalInterface
+  public interface Finish {
+    /**
+     * Called by the thread that made the part, once for each element.
+     *
+     * @param row first row of the part
+     * @param rows of it
+     * @param column first column of the part
+     * @param columns of it
+     */
+    void run(int row, int rows, int column, int columns);
+  }
+
+  /** Leaves the product as it is. */
+  public static final Finish NOTHING = (row, rows, column, columns) -> {};
 
   private MatMul() {}
 
@@ -62,11 +80,17 @@ public final class MatMul {
   /** Y = bias + X · B by the dense product. */
   public static void dense(
       Engine engine, float[] x, int t, PackedMatrix b, float[] bias, float[] y) {
+    dense(engine, x, t, b, bias, y, NOTHING);
+  }
+
+  /** The same, and something else with each part of Y. */
+  public static void dense(
+      Engine engine, float[] x, int t, PackedMatrix b, float[] bias, float[] y, Finish finish) {
     if (bias == null && b.n() > ZEROS.length) {
       Arrays.fill(y, 0, t * b.n(), 0f);
-      accumulate(engine, x, t, b, y);
+      split(engine, x, t, b, y, b.n(), y, finish);
     } else {
-      split(engine, x, t, b, bias == null ? ZEROS : bias, 0, y);
+      split(engine, x, t, b, bias == null ? ZEROS : bias, 0, y, finish);
     }
   }
 
@@ -149,11 +173,18 @@ public final class MatMul {
 
   /** Y += X · B. */
   public static void accumulate(Engine engine, float[] x, int t, PackedMatrix b, float[] y) {
-    split(engine, x, t, b, y, b.n(), y);
+    split(engine, x, t, b, y, b.n(), y, NOTHING);
   }
 
   private static void split(
-      Engine engine, float[] x, int t, PackedMatrix b, float[] init, int initStride, float[] y) {
+      Engine engine,
+      float[] x,
+      int t,
+      PackedMatrix b,
+      float[] init,
+      int initStride,
+      float[] y,
+      Finish finish) {
     Kernels kernels = engine.kernels();
     int n = b.n();
     int k = b.k();
@@ -167,24 +198,26 @@ public final class MatMul {
           .forEach(
               t,
               rows,
-              (part, from, to) ->
-                  kernels.product(
-                      to - from,
-                      n,
-                      k,
-                      x,
-                      from * k,
-                      k,
-                      b.panels(),
-                      PackedMatrix.START,
-                      0,
-                      panels,
-                      init,
-                      from * initStride,
-                      initStride,
-                      y,
-                      from * n,
-                      n));
+              (part, from, to) -> {
+                kernels.product(
+                    to - from,
+                    n,
+                    k,
+                    x,
+                    from * k,
+                    k,
+                    b.panels(),
+                    PackedMatrix.START,
+                    0,
+                    panels,
+                    init,
+                    from * initStride,
+                    initStride,
+                    y,
+                    from * n,
+                    n);
+                finish.run(from, to - from, 0, n);
+              });
     } else { // panels: each thread reads all of X
       int grain = Math.max(1, panels / (4 * threads));
       engine
@@ -192,24 +225,32 @@ public final class MatMul {
           .forEach(
               panels,
               grain,
-              (part, from, to) ->
+              (part, from, to) -> {
+                int column = from * Kernels.PANEL;
+                int columns = Math.min(n, to * Kernels.PANEL) - column;
+                int rows = finish == NOTHING ? t : NEAR_ROWS;
+                for (int i = 0; i < t; i += rows) {
+                  int m = Math.min(rows, t - i);
                   kernels.product(
-                      t,
+                      m,
                       n,
                       k,
                       x,
-                      0,
+                      i * k,
                       k,
                       b.panels(),
                       PackedMatrix.START,
                       from,
                       to,
                       init,
-                      0,
+                      i * initStride,
                       initStride,
                       y,
-                      0,
-                      n));
+                      i * n,
+                      n);
+                  finish.run(i, m, column, columns);
+                }
+              });
     }
   }
 

@@ -27,6 +27,12 @@ public final class SparseMatMul {
    * @param y row-major t × n; modified
    */
   public static void product(Engine engine, SparseRows a, WideMatrix b, float[] bias, float[] y) {
+    product(engine, a, b, bias, y, MatMul.NOTHING);
+  }
+
+  /** The same, and something else with each part of Y. */
+  public static void product(
+      Engine engine, SparseRows a, WideMatrix b, float[] bias, float[] y, MatMul.Finish finish) {
     int n = b.n();
     int t = a.rows();
     int groups = WideMatrix.groups(n);
@@ -45,7 +51,9 @@ public final class SparseMatMul {
               for (int u = from; u < to; u++) {
                 int i0 = u % chunks * rows;
                 int i1 = Math.min(t, i0 + rows);
-                touched[part] += group(engine.kernels(), a, i0, i1, b, u / chunks, bias, y);
+                int g = u / chunks;
+                touched[part] += group(engine.kernels(), a, i0, i1, b, g, bias, y);
+                finish.run(i0, i1 - i0, g * WideMatrix.GROUP, WideMatrix.width(g, n));
               }
             });
   }

@@ -227,7 +227,7 @@ public final class Bert {
   /** The first half of the MLP, where the activations are that DEFT makes sparse: f(x W₁ + b₁). */
   public record Intermediate(Layer dense, Layer intermediate_act_fn) implements Part {
     Var forward(Pass pass, Var x) {
-      return intermediate_act_fn.forward(pass, dense.forward(pass, x)); // [B, S, F]
+      return intermediate_act_fn.after(pass, dense, x); // [B, S, F]
     }
 
     @Override
@@ -357,10 +357,11 @@ public final class Bert {
     @Override
     public TextModel.Output forward(Pass pass, Batch batch) {
       List<Var> hidden = bert.hidden(pass, batch);
-      Var x = dense.forward(pass, hidden.get(hidden.size() - 1));
       // The head's function is no neuron of an MLP: it is not a part that surgery finds.
-      Var y = LayerNorm.forward(pass, activation.forward(pass, x));
-      Var logits = LinearOps.linear(pass, y, bert.embeddings.word_embeddings.weight(), bias);
+      Var y = activation.after(pass, dense, hidden.get(hidden.size() - 1));
+      Var logits =
+          LinearOps.linear(
+              pass, LayerNorm.forward(pass, y), bert.embeddings.word_embeddings.weight(), bias);
       return new TextModel.Output(logits, hidden);
     }
 

@@ -159,7 +159,7 @@ public final class Gpt2 {
   /** The MLP, whose activations DEFT makes sparse: c_proj(f(c_fc(x))). */
   public record Mlp(Layer c_fc, Layer act, Layer c_proj, double dropout) implements Part {
     Var forward(Pass pass, Var x) {
-      Var h = act.forward(pass, c_fc.forward(pass, x)); // [B, S, F]
+      Var h = act.after(pass, c_fc, x); // [B, S, F]
       return Ops.dropout(pass, c_proj.forward(pass, h), dropout);
     }
 

@@ -181,7 +181,7 @@ public final class Opt {
     Var forward(Pass pass, Var x, float[] keyBias, KeyValueCache past) {
       Var a = pass.scope(() -> attend(pass, x, keyBias, past));
       Var in = normBefore ? final_layer_norm.forward(pass, a) : a;
-      Var h = activation_fn.forward(pass, fc1.forward(pass, in)); // [B, S, F]
+      Var h = activation_fn.after(pass, fc1, in); // [B, S, F]
       Var y = Ops.dropout(pass, fc2.forward(pass, h), dropout);
       return mlp_join.forward(pass, y, a, normBefore ? null : final_layer_norm);
     }

@@ -304,7 +304,7 @@ public final class T5 {
   public record PlainMlp(Layer wi, Layer act, Layer wo, double dropout) implements Mlp {
     @Override
     public Var forward(Pass pass, Var x) {
-      Var h = act.forward(pass, wi.forward(pass, x)); // [.., F]
+      Var h = act.after(pass, wi, x); // [.., F]
       return wo.forward(pass, Ops.dropout(pass, h, dropout));
     }
 
@@ -319,7 +319,7 @@ public final class T5 {
       implements Mlp {
     @Override
     public Var forward(Pass pass, Var x) {
-      Var gate = act.forward(pass, wi_0.forward(pass, x)); // [.., F]
+      Var gate = act.after(pass, wi_0, x); // [.., F]
       Var h = GatedOps.multiply(pass, gate, wi_1.forwardWhere(pass, x, gate));
       return wo.forward(pass, Ops.dropout(pass, h, dropout));
     }
