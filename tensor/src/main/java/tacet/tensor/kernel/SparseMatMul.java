@@ -10,8 +10,9 @@ import tacet.tensor.Engine;
  */
 public final class SparseMatMul {
   private static final float[] ZEROS = new float[WideMatrix.GROUP]; // never written
-  private static final int ROWS = 256; // taken through a part of B at a time
-  private static final int RUN = 26; // entries worth loading and storing eight vectors for
+  private static final int ROWS = 1024; // taken through a part of B at a time
+  private static final int FEW = 64; // rows that are cut into fewer parts
+  private static final int RUN = 32; // entries worth loading and storing eight vectors for
   private static final int CACHE = 512 << 10; // bytes of B that stay near while rows pass
   private static final long FAR = 256 << 10; // bytes of a B that may not be near from the last use
   private static final double TOUCHED = 0.7; // uses of a row of B that make it worth fetching all
@@ -37,8 +38,11 @@ public final class SparseMatMul {
     int t = a.rows();
     int groups = WideMatrix.groups(n);
     int threads = engine.workers().size();
-    int units = (t < ROWS / 4 ? 2 : 4) * threads; // few rows read B too often when cut small
+    int units = (t < FEW ? 2 : 4) * threads; // each part reads B
     int parts = Math.max((t + ROWS - 1) / ROWS, threads == 1 ? 1 : (units - 1) / groups + 1);
+    while (groups * parts % threads != 0) { // equal shares for all
+      parts++;
+    }
     int rows = Math.max(1, (t + parts - 1) / parts);
     int chunks = (t + rows - 1) / rows;
     float[] touched = new float[threads]; // so few that the workspace would cost more

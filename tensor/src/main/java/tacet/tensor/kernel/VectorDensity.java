@@ -57,7 +57,7 @@ final class VectorDensity {
   /** e^(−2β|x|), as {@link ScalarMath} has it. */
   private static FloatVector decay(FloatVector x, float c) {
     FloatVector w = x.abs().mul(c);
-    return VectorMath.exp2(w.blend(DECAYED, w.compare(VectorOperators.LT, DECAYED)));
+    return VectorMath.exp2(w.blend(DECAYED, w.compare(VectorOperators.LT, DECAYED)), set(1f));
   }
 
   /** Σ tanh(β |x|). */

@@ -54,6 +54,11 @@ final class VectorMath {
     return x.blend(limit, x.compare(VectorOperators.GT, limit));
   }
 
+  /** The same for x ≥ 0, whose bits have the order of the numbers: one instruction; NaN is lost. */
+  private static FloatVector leastPositive(FloatVector x, float limit) {
+    return x.reinterpretAsInts().min(Float.floatToRawIntBits(limit)).reinterpretAsFloats();
+  }
+
   /** e^x as {@link ScalarMath#exp} has it. */
   static FloatVector exp(FloatVector x) {
     return expBelowMax(least(x, EXP_MAX)); // below the range, the last line makes 0
@@ -89,26 +94,26 @@ final class VectorMath {
     return outer.blend(inner, a.compare(VectorOperators.LT, TANH_INNER));
   }
 
-  static FloatVector exp2(FloatVector w) {
-    FloatVector n = w.add(ROUND);
+  static FloatVector exp2(FloatVector u, FloatVector v) {
+    FloatVector n = u.fma(v, set(ROUND));
     IntVector bits = n.reinterpretAsInts();
-    FloatVector r = w.sub(n.sub(ROUND));
+    FloatVector r = u.fma(v, set(ROUND).sub(n));
     FloatVector z = r.mul(r);
     FloatVector p = r.fma(set(X0), set(X1)).fma(z, r.fma(set(X2), set(X3)));
     p = p.fma(z, r.fma(set(X4), set(1f)));
     return p.reinterpretAsInts().add(bits.lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
   }
 
-  private static FloatVector erfOfRoot(FloatVector a) {
-    FloatVector b = least(a, SATURATED);
+  /** Of the lesser of a and {@link ScalarMath#SATURATED}. */
+  private static FloatVector erfOfRoot(FloatVector b) {
     FloatVector z = b.mul(b);
     FloatVector p = b.fma(set(C8), set(C7)).fma(z, b.fma(set(C6), set(C5)));
     p = p.fma(z.mul(z), b.fma(set(C4), set(C3)).fma(z, b.fma(set(C2), set(C1))));
-    return set(1f).sub(exp2(p.mul(b)));
+    return set(1f).sub(exp2(p, b));
   }
 
   static FloatVector erf(FloatVector x) {
-    return copySign(erfOfRoot(x.abs().mul(SQRT_2)), x);
+    return copySign(erfOfRoot(least(x.abs().mul(SQRT_2), SATURATED)), x);
   }
 
   /** |magnitude| with the sign of s. */
@@ -119,11 +124,11 @@ final class VectorMath {
 
   static FloatVector gelu(FloatVector x) {
     FloatVector a = x.abs();
-    return a.fma(erfOfRoot(a), x).mul(0.5f);
+    return a.fma(erfOfRoot(leastPositive(a, SATURATED)), x).mul(0.5f);
   }
 
   static FloatVector geluDerivative(FloatVector x) {
-    FloatVector e = exp2(least(x.mul(x), SQUARE_MAX).mul(HALF_LOG2E));
+    FloatVector e = exp2(leastPositive(x.mul(x), SQUARE_MAX), set(HALF_LOG2E));
     FloatVector t = set(1f).div(x.abs().fma(set(D_SLOPE), set(1f)));
     FloatVector q = t.fma(set(D6), set(D5));
     q = q.fma(t, set(D4));
