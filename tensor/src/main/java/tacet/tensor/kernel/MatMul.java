@@ -15,6 +15,7 @@ import tacet.tensor.Workspace;
 public final class MatMul {
   private static final int ROWS = 126; // of a thread's share, a multiple of the tile's six
   private static final int MANY_ROWS = 1536; // reading all of B costs less than all of X
+  private static final int OWN_ROWS = 384; // of X for each thread
   private static final int NEAR_ROWS = 192; // of a part that is finished while it is near
   private static final float[] ZEROS = new float[8192]; // never written
 
@@ -185,72 +186,82 @@ public final class MatMul {
       int initStride,
       float[] y,
       Finish finish) {
-    Kernels kernels = engine.kernels();
+    if (t == 0) {
+      return;
+    }
+    int threads = engine.workers().size();
+    int panels = PackedMatrix.panels(b.n());
+    int rows; // of X in a part
+    int grain; // panels of B in a part
+    if (t >= MANY_ROWS || panels < 2 * threads) { // each thread reads all of B
+      int parts = threads * ((t + threads * ROWS - 1) / (threads * ROWS));
+      rows = tiles(t, parts);
+      grain = panels;
+    } else { // each thread reads all of X, or those of many rows that it finds in its caches
+      int parts = t >= OWN_ROWS * threads ? threads : 1;
+      rows = tiles(t, parts);
+      grain = Math.max(1, panels * parts / (4 * threads));
+    }
+    int across = (panels + grain - 1) / grain;
+    engine
+        .workers()
+        .forEach(
+            (t + rows - 1) / rows * across,
+            1,
+            (part, from, to) -> {
+              for (int u = from; u < to; u++) {
+                int i = u / across * rows;
+                int j = u % across * grain;
+                int end = Math.min(t, i + rows);
+                int last = Math.min(panels, j + grain);
+                part(engine.kernels(), x, i, end, b, j, last, init, initStride, y, finish);
+              }
+            });
+  }
+
+  /** Rows of the register tiles that a part has if t rows are cut into so many parts. */
+  private static int tiles(int t, int parts) {
+    return ((t + parts - 1) / parts + 5) / 6 * 6;
+  }
+
+  /** The rows i0 to i1 of X with the panels j0 to j1 of B. */
+  private static void part(
+      Kernels kernels,
+      float[] x,
+      int i0,
+      int i1,
+      PackedMatrix b,
+      int j0,
+      int j1,
+      float[] init,
+      int initStride,
+      float[] y,
+      Finish finish) {
     int n = b.n();
     int k = b.k();
-    int panels = PackedMatrix.panels(n);
-    int threads = engine.workers().size();
-    if (t >= MANY_ROWS || panels < 2 * threads) { // rows: each thread reads all of B
-      int chunks = threads * ((t + threads * ROWS - 1) / (threads * ROWS));
-      int rows = ((t + chunks - 1) / chunks + 5) / 6 * 6;
-      engine
-          .workers()
-          .forEach(
-              t,
-              rows,
-              (part, from, to) -> {
-                kernels.product(
-                    to - from,
-                    n,
-                    k,
-                    x,
-                    from * k,
-                    k,
-                    b.panels(),
-                    PackedMatrix.START,
-                    0,
-                    panels,
-                    init,
-                    from * initStride,
-                    initStride,
-                    y,
-                    from * n,
-                    n);
-                finish.run(from, to - from, 0, n);
-              });
-    } else { // panels: each thread reads all of X
-      int grain = Math.max(1, panels / (4 * threads));
-      engine
-          .workers()
-          .forEach(
-              panels,
-              grain,
-              (part, from, to) -> {
-                int column = from * Kernels.PANEL;
-                int columns = Math.min(n, to * Kernels.PANEL) - column;
-                int rows = finish == NOTHING ? t : NEAR_ROWS;
-                for (int i = 0; i < t; i += rows) {
-                  int m = Math.min(rows, t - i);
-                  kernels.product(
-                      m,
-                      n,
-                      k,
-                      x,
-                      i * k,
-                      k,
-                      b.panels(),
-                      PackedMatrix.START,
-                      from,
-                      to,
-                      init,
-                      i * initStride,
-                      initStride,
-                      y,
-                      i * n,
-                      n);
-                  finish.run(i, m, column, columns);
-                }
-              });
+    int column = j0 * Kernels.PANEL;
+    int columns = Math.min(n, j1 * Kernels.PANEL) - column;
+    int step = finish == NOTHING ? i1 - i0 : NEAR_ROWS;
+    for (int i = i0; i < i1; i += step) {
+      int m = Math.min(step, i1 - i);
+      kernels.product(
+          m,
+          n,
+          k,
+          x,
+          i * k,
+          k,
+          b.panels(),
+          PackedMatrix.START,
+          j0,
+          j1,
+          init,
+          i * initStride,
+          initStride,
+          y,
+          i * n,
+          n);
+      finish.run(i, m, column, columns);
     }
   }
 
@@ -284,9 +295,7 @@ public final class MatMul {
             });
     int panels = PackedMatrix.panels(n);
     int threads = engine.workers().size();
-    int parts = Math.max(1, Math.min((t + 5) / 6, 4 * threads));
-    int rows = ((t + parts - 1) / parts + 5) / 6 * 6;
-    rows = Math.min(rows, ROWS);
+    int rows = Math.min(tiles(t, Math.clamp((t + 5) / 6, 1, 4 * threads)), ROWS);
     float[][] scratch = new float[threads][];
     for (int i = 0; i < threads; i++) {
       scratch[i] = engine.workspace().take(Kernels.LANES_SCRATCH);

@@ -53,9 +53,9 @@ public final class SparseMatMul {
             1,
             (part, from, to) -> {
               for (int u = from; u < to; u++) {
-                int i0 = u % chunks * rows;
+                int i0 = u / groups * rows;
                 int i1 = Math.min(t, i0 + rows);
-                int g = u / chunks;
+                int g = u % groups;
                 touched[part] += group(engine.kernels(), a, i0, i1, b, g, bias, y);
                 finish.run(i0, i1 - i0, g * WideMatrix.GROUP, WideMatrix.width(g, n));
               }

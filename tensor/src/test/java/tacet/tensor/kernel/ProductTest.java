@@ -85,6 +85,45 @@ class ProductTest {
     assertThat(checked).isGreaterThan(150);
   }
 
+  /** However rows and panels are cut: each element is finished once, when it is there. */
+  @Test
+  void everyPartIsFinishedOnce() {
+    int k = 7;
+    for (int n : new int[] {1, 31, 200, 321}) {
+      float[] b = Samples.uniform(n, k * n, 1);
+      for (int t : new int[] {0, 1, 17, 127, 385, 767, 768, 1000, 1152, 1535, 1536, 1601}) {
+        float[] x = Samples.sparse(t, t * k, 0.3);
+        float[] expected = new float[t * n];
+        try (Engine scalar = engine(new ScalarKernels(), 1)) {
+          MatMul.dense(scalar, x, t, PackedMatrix.of(b, k, n), null, expected);
+        }
+        for (int i = 0; i < expected.length; i++) {
+          expected[i] = 2 * expected[i] + 1;
+        }
+        for (int threads = 1; threads <= 4; threads++) {
+          try (Engine e = engine(Kernels.best(), threads)) {
+            String what = t + " rows, " + n + " columns, " + threads + " threads";
+            float[] y = new float[t * n];
+            MatMul.Finish finish =
+                (row, rows, column, columns) -> {
+                  for (int i = row; i < row + rows; i++) {
+                    for (int j = column; j < column + columns; j++) {
+                      y[i * n + j] = 2 * y[i * n + j] + 1;
+                    }
+                  }
+                };
+            MatMul.dense(e, x, t, PackedMatrix.of(b, k, n), null, y, finish);
+            assertThat(y).as(what).isEqualTo(expected);
+            SparseRows rows = SparseRows.of(e, x, t, k, -1);
+            SparseMatMul.product(e, rows, WideMatrix.of(b, k, n), null, y, finish);
+            rows.release(e.workspace());
+            assertThat(y).as(what + ", sparse").isEqualTo(expected);
+          }
+        }
+      }
+    }
+  }
+
   @Test
   void productsWithLargeMatricesHaveTheBitsOfTheScalarTwin() {
     int k = Kernels.DEPTH + 77; // two blocks
