@@ -150,8 +150,8 @@ public interface Kernels {
    * Writes the values of a row that are not zero, and their positions, one after the other into two
    * arrays.
    *
-   * @param index the positions; must have room for n + 16 from {@code at}
-   * @param value the values; must have room for n + 16 from {@code at}
+   * @param index the positions; must have room for 16 more than there are, from {@code at}
+   * @param value the values; must have room for 16 more than there are, from {@code at}
    * @param start from {@code so} on, where the entries of each block of {@value #BLOCK} positions
    *     begin, and last where they end; written
    * @return one past the last entry
@@ -314,7 +314,8 @@ public interface Kernels {
 
   /**
    * y = x/2 · (1 + erf(x/√2)), absolute error below 5e-7. The factor is rounded to float as PyTorch
-   * does, so that y is exactly 0 for x ≤ −5.54 or so. Returns how many results are not zero.
+   * does, so that y is exactly 0 for x ≤ −5.54 or so. Returns how many results are not zero. x and y
+   * may be the same array.
    */
   int gelu(float[] x, int xo, int n, float[] y, int yo);
 
@@ -324,7 +325,8 @@ public interface Kernels {
   /**
    * y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), the form that checkpoints call {@code gelu_new}
    * or {@code gelu_pytorch_tanh}; absolute error below 5e-7. The factor is rounded to float as
-   * PyTorch does, so that y is exactly 0 for x ≤ −5.16 or so. Returns how many results are not zero.
+   * PyTorch does, so that y is exactly 0 for x ≤ −5.16 or so. Returns how many results are not zero. x
+   * and y may be the same array.
    */
   int geluTanh(float[] x, int xo, int n, float[] y, int yo);
 
@@ -333,7 +335,7 @@ public interface Kernels {
 
   /**
    * y = x · σ(x), σ(x) = 1/(1 + exp(−x)): SiLU, within 4 ulp above x = −87. Returns how many results
-   * are not zero.
+   * are not zero. x and y may be the same array.
    */
   int silu(float[] x, int xo, int n, float[] y, int yo);
 
@@ -429,7 +431,8 @@ public interface Kernels {
   void scaleRows(int rows, int n, float[] factors, int fo, int step, float[] x, int xo, int ldx);
 
   /**
-   * Layer normalisation of one row: y = (x − mean) · rstd · gamma + beta.
+   * Layer normalisation of one row: y = (x − mean) · rstd · gamma + beta; x and y may be the same
+   * array.
    *
    * @param statistics mean at {@code so}, 1/standard deviation at {@code so + 1}; written
    */

@@ -56,15 +56,14 @@ public final class SparseRows {
     int bound = Math.toIntExact(active >= 0 ? active : count(kernels, x, rows, columns));
     int blocks = blocks(columns);
     int[] start = workspace.takeInts(rows * (blocks + 1));
-    int chunk = Math.min(rows, CHUNK);
-    int room = chunk * columns + Kernels.LANES;
     int[] index = workspace.takeInts(bound + Kernels.LANES);
     float[] value = workspace.take(bound + Kernels.LANES);
-    if (rows <= CHUNK && bound + Kernels.LANES >= room) { // at once where it stays
+    int threads = engine.workers().size();
+    if (threads == 1 || rows <= CHUNK) { // at once where it stays
       int entries = compress(kernels, x, 0, rows, columns, start, index, value, 0);
       return new SparseRows(rows, columns, entries, start, index, value, null);
     }
-    int threads = engine.workers().size();
+    int room = CHUNK * columns + Kernels.LANES;
     int[][] indices = new int[threads][];
     float[][] values = new float[threads][];
     for (int i = 0; i < threads; i++) {
