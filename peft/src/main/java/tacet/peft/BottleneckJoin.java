@@ -30,8 +30,7 @@ record BottleneckJoin(Join base, Layer down, Activation activation, Layer up, Bo
   public Var forward(Pass pass, Var h, Var x, Layer norm) {
     Var z = h;
     if (method.normFirst()) {
-      Var sum = Ops.add(pass, h, x);
-      z = norm == null ? sum : norm.forward(pass, sum);
+      z = norm == null ? Ops.add(pass, h, x) : norm.ofSum(pass, h, x);
     }
     Var narrow = activation.after(pass, down, z); // [B, S, b]
     Var wide = up.forward(pass, narrow); // [B, S, D]
