@@ -22,6 +22,8 @@ public final class SparseBars {
   private static final double[] DENSITIES = {1, .5, .25, .1, .05, .02, .01};
   private static final int TOKENS = 128;
   private static final int COLD_MIB = 96; // weights in turn: more than any cache
+  private static final Interleaved.Settings COLD = // memory is less steady than caches
+      new Interleaved.Settings(41, 1000, 20);
   private static final int COLD_ROWS = 241; // different activations in turn
 
   /** F → D with the bars of issue 3 at densities .10, .05 and .01. */
@@ -184,7 +186,7 @@ public final class SparseBars {
       int[] turn = new int[3];
       Interleaved times =
           Interleaved.of(
-              options.settings(),
+              options.quick() ? options.settings() : COLD,
               List.of(
                   () -> {
                     int t = turn[0]++;

@@ -1,7 +1,11 @@
 package tacet.tensor.measure;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
 
 /**
  * Times jobs beside each other: in every round each job runs for a moment, one after the other, so
@@ -29,6 +33,7 @@ public final class Interleaved {
     public static final Settings QUICK = new Settings(9, 300, 4);
   }
 
+  private static final int ORDER = 1; // seed of the orders
   private static final int LEAST_TURNS = 4;
   private static final int MOST_TURNS = 12;
   private static final double FASTER = 0.9; // of the time before: the compiler is still at work
@@ -41,8 +46,8 @@ public final class Interleaved {
   }
 
   /**
-   * Warms all jobs up, then times them in rounds, each beginning with another job, onwards and
-   * backwards in turn. Rounds in which a job still became faster are thrown away, at most twice.
+   * Warms all jobs up, then times them in rounds, each in another order: a job finds in the caches
+   * what the one before it has left, and no job shall always have the same before it. Rounds in which a job still became faster are thrown away, at most twice.
    */
   public static Interleaved of(Settings settings, List<Runnable> jobs) {
     int[] calls = warmUp(settings, jobs);
@@ -54,11 +59,12 @@ public final class Interleaved {
   }
 
   private static double[][] rounds(int rounds, List<Runnable> jobs, int[] calls) {
-    int n = jobs.size();
-    double[][] nanos = new double[n][rounds];
+    double[][] nanos = new double[jobs.size()][rounds];
+    List<Integer> order = new ArrayList<>(IntStream.range(0, jobs.size()).boxed().toList());
+    Random random = new Random(ORDER);
     for (int round = 0; round < rounds; round++) {
-      for (int i = 0; i < n; i++) {
-        int job = (round % 2 == 0 ? i + round : n - 1 - i + round) % n; // onwards, then backwards
+      Collections.shuffle(order, random);
+      for (int job : order) {
         Runnable run = jobs.get(job);
         int count = calls[job];
         if (count > 1) {
