@@ -2,6 +2,8 @@ package tacet.autograd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static tacet.autograd.Inputs.random;
+import static tacet.autograd.Inputs.use;
 
 import java.util.Arrays;
 import java.util.List;
@@ -19,17 +21,6 @@ import tacet.tensor.kernel.KeyValueCache;
 class AttentionOpsTest {
   private static final Engine ENGINE =
       new Engine(Kernels.best(), new Workers(2), new Workspace(true));
-
-  private static Parameter random(long seed, int... dims) {
-    return Parameter.trainable(RandomStream.of(seed, "test", 0).normal(Shape.of(dims), 0.7));
-  }
-
-  /** A parameter as a value that gradients flow into: y = x · I. */
-  private static Var use(Pass pass, Parameter p) {
-    return pass.record(p.value())
-        .from(p, (dY, dX) -> System.arraycopy(dY.data(), 0, dX.data(), 0, dX.size()))
-        .done();
-  }
 
   @Test
   void gradientsOfAllInputs() {

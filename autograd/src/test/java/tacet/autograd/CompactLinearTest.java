@@ -2,6 +2,7 @@ package tacet.autograd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static tacet.autograd.Inputs.use;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -33,12 +34,6 @@ class CompactLinearTest {
   private static Parameter compact(WeightFormat format, String name, int out, int in) {
     float[] w = RandomStream.of(6, name, 0).normal(Shape.of(out, in), 0.3).data();
     return Parameter.compact(CompactMatrix.of(format, w, out, in));
-  }
-
-  private static Var use(Pass pass, Parameter p) {
-    return pass.record(p.value())
-        .from(p, (dY, dX) -> System.arraycopy(dY.data(), 0, dX.data(), 0, dX.size()))
-        .done();
   }
 
   @Test

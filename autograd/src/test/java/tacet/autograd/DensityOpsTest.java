@@ -2,6 +2,7 @@ package tacet.autograd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static tacet.autograd.Inputs.use;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,13 +27,6 @@ class DensityOpsTest {
 
   private static Parameter random(long seed, double std, int... dims) {
     return Parameter.trainable(RandomStream.of(seed, "test", 0).normal(Shape.of(dims), std));
-  }
-
-  /** A parameter as a value that gradients flow into. */
-  private static Var use(Pass pass, Parameter p) {
-    return pass.record(p.value())
-        .from(p, (dY, dX) -> System.arraycopy(dY.data(), 0, dX.data(), 0, dX.size()))
-        .done();
   }
 
   private static float parameter(Surrogate s) {

@@ -2,6 +2,8 @@ package tacet.autograd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static tacet.autograd.Inputs.random;
+import static tacet.autograd.Inputs.use;
 
 import java.util.Arrays;
 import java.util.List;
@@ -10,7 +12,6 @@ import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import tacet.tensor.Engine;
 import tacet.tensor.RandomStream;
-import tacet.tensor.Shape;
 import tacet.tensor.Workers;
 import tacet.tensor.Workspace;
 import tacet.tensor.kernel.BreakEven;
@@ -28,17 +29,6 @@ class FusedTest {
   private static Engine engine(int threads) {
     return new Engine(Kernels.best(), new Workers(threads), new Workspace(true))
         .withBreakEven(BreakEven.constant(0.3));
-  }
-
-  private static Parameter random(long seed, int... dims) {
-    return Parameter.trainable(RandomStream.of(seed, "test", 0).normal(Shape.of(dims), 0.7));
-  }
-
-  /** A parameter as a value that gradients flow into. */
-  private static Var use(Pass pass, Parameter p) {
-    return pass.record(p.value())
-        .from(p, (dY, dX) -> System.arraycopy(dY.data(), 0, dX.data(), 0, dX.size()))
-        .done();
   }
 
   /** The value, how many of it are counted as not zero, and all gradients. */

@@ -2,6 +2,7 @@ package tacet.autograd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static tacet.autograd.Inputs.use;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,12 +35,6 @@ class GatedOpsTest {
 
   private static Parameter random(String name, int... dims) {
     return Parameter.trainable(RandomStream.of(5, name, 0).normal(Shape.of(dims), 0.3));
-  }
-
-  private static Var use(Pass pass, Parameter p) {
-    return pass.record(p.value())
-        .from(p, (dY, dX) -> System.arraycopy(dY.data(), 0, dX.data(), 0, dX.size()))
-        .done();
   }
 
   /** A T5 block's MLP with a low-rank update of the second factor; value and all gradients. */

@@ -2,11 +2,12 @@ package tacet.autograd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static tacet.autograd.Inputs.random;
+import static tacet.autograd.Inputs.use;
 
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import tacet.tensor.Engine;
-import tacet.tensor.RandomStream;
 import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
 import tacet.tensor.Workers;
@@ -17,17 +18,6 @@ import tacet.tensor.kernel.Kernels;
 class LossesTest {
   private static final Engine ENGINE =
       new Engine(Kernels.best(), new Workers(2), new Workspace(true));
-
-  private static Parameter random(long seed, int... dims) {
-    return Parameter.trainable(RandomStream.of(seed, "test", 0).normal(Shape.of(dims), 0.7));
-  }
-
-  /** A parameter as a value that gradients flow into: y = x · I. */
-  private static Var use(Pass pass, Parameter p) {
-    return pass.record(p.value())
-        .from(p, (dY, dX) -> System.arraycopy(dY.data(), 0, dX.data(), 0, dX.size()))
-        .done();
-  }
 
   /** −log softmax of n values from {@code from}, {@code stride} apart, at the label. */
   private static double negativeLog(double[] x, int from, int stride, int n, int label) {

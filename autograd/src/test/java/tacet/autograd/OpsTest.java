@@ -2,6 +2,8 @@ package tacet.autograd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static tacet.autograd.Inputs.random;
+import static tacet.autograd.Inputs.use;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -21,19 +23,8 @@ class OpsTest {
       new Engine(Kernels.best(), new Workers(2), new Workspace(true))
           .withBreakEven(BreakEven.constant(0.3));
 
-  private static Parameter random(long seed, int... dims) {
-    return Parameter.trainable(RandomStream.of(seed, "test", 0).normal(Shape.of(dims), 0.7));
-  }
-
   private static float[] target(int n) {
     return RandomStream.of(99, "target", 0).normal(Shape.of(n), 1).data();
-  }
-
-  /** A parameter as a value that gradients flow into: y = x · I. */
-  private static Var use(Pass pass, Parameter p) {
-    return pass.record(p.value())
-        .from(p, (dY, dX) -> System.arraycopy(dY.data(), 0, dX.data(), 0, dX.size()))
-        .done();
   }
 
   private static double mse(double[] x, float[] target) {
