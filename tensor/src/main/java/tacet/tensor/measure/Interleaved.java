@@ -47,7 +47,8 @@ public final class Interleaved {
 
   /**
    * Warms all jobs up, then times them in rounds, each in another order: a job finds in the caches
-   * what the one before it has left, and no job shall always have the same before it. Rounds in which a job still became faster are thrown away, at most twice.
+   * what the one before it has left, and no job shall always have the same before it. Rounds in which
+   * a job still became faster are thrown away, at most twice.
    */
   public static Interleaved of(Settings settings, List<Runnable> jobs) {
     int[] calls = warmUp(settings, jobs);
