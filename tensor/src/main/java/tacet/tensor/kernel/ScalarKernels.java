@@ -95,7 +95,8 @@ public final class ScalarKernels implements Kernels {
     }
   }
 
-  private static float multiplyAdd(float a, float b, float c) {
+  /** a · b + c, rounded once where the processor can. */
+  static float multiplyAdd(float a, float b, float c) {
     return FMA ? Math.fma(a, b, c) : a * b + c;
   }
 
@@ -424,30 +425,6 @@ public final class ScalarKernels implements Kernels {
 
   // ------------------------------------------------------------------ rows
 
-  /** scale · x + the biases that there are. */
-  private static float score(AttentionKernel a, float x, int keyAt, int positionAt) {
-    float[] key = a.keyBias();
-    float[] position = a.positionBias();
-    if (key == null && position == null) {
-      return x * a.scale();
-    }
-    float bias =
-        key == null
-            ? position[positionAt]
-            : position == null ? key[keyAt] : key[keyAt] + position[positionAt];
-    return multiplyAdd(x, a.scale(), bias);
-  }
-
-  /** Turns raw scores into s for the n keys that a query sees, zeros from there to {@code end}. */
-  private static void scoreRow(AttentionKernel a, int u, int i, int n, int end, float[] x, int xo) {
-    int key = u / a.heads() * a.keys();
-    int position = (u % a.heads() * a.queries() + i) * a.keys();
-    for (int j = 0; j < n; j++) {
-      x[xo + j] = score(a, x[xo + j], key + j, position + j);
-    }
-    Arrays.fill(x, xo + n, xo + (end + LANES - 1) / LANES * LANES, 0f);
-  }
-
   @Override
   public void softmaxRows(
       AttentionKernel a,
@@ -460,24 +437,7 @@ public final class ScalarKernels implements Kernels {
       int ldx,
       float[] statistics,
       int so) {
-    float[] lanes = new float[LANES];
-    for (int r = 0; r < rows; r++) {
-      int row = xo + r * ldx;
-      int seen = Math.min(n, a.seen(i + r));
-      scoreRow(a, u, i + r, seen, n, x, row);
-      float max = Float.NEGATIVE_INFINITY;
-      for (int j = 0; j < seen; j++) {
-        max = x[row + j] > max ? x[row + j] : max;
-      }
-      Arrays.fill(lanes, 0f);
-      for (int j = 0; j < seen; j++) {
-        float e = ScalarMath.exp(x[row + j] - max);
-        x[row + j] = e;
-        lanes[j % LANES] += e;
-      }
-      statistics[so + 2 * r] = max;
-      statistics[so + 2 * r + 1] = 1f / ScalarMath.tree(lanes);
-    }
+    ScalarAttention.softmaxRows(a, u, i, rows, n, x, xo, ldx, statistics, so);
   }
 
   @Override
@@ -492,15 +452,7 @@ public final class ScalarKernels implements Kernels {
       int ldx,
       float[] statistics,
       int so) {
-    for (int r = 0; r < rows; r++) {
-      int row = xo + r * ldx;
-      int seen = Math.min(n, a.seen(i + r));
-      scoreRow(a, u, i + r, seen, n, x, row);
-      for (int j = 0; j < seen; j++) {
-        float e = ScalarMath.exp(x[row + j] - statistics[so + 2 * r]);
-        x[row + j] = e * statistics[so + 2 * r + 1];
-      }
-    }
+    ScalarAttention.softmaxAgainRows(a, u, i, rows, n, x, xo, ldx, statistics, so);
   }
 
   @Override
@@ -517,24 +469,7 @@ public final class ScalarKernels implements Kernels {
       float[] dP,
       int dpo,
       int ld) {
-    int key0 = (int) a.dropoutKey();
-    int key1 = (int) (a.dropoutKey() >>> 32);
-    int end = (n + LANES - 1) / LANES * LANES;
-    for (int r = 0; r < rows; r++) {
-      int first = (u * a.queries() + i + r) * a.keys();
-      for (int j = 0; j < end; j++) {
-        float v = p[po + r * ld + j];
-        float d = dP[dpo + r * ld + j];
-        float left = v;
-        if (a.dropoutThreshold() > 0) {
-          boolean keep = ScalarMath.hash24(first + j, key0, key1) >= a.dropoutThreshold();
-          d = keep ? d * a.dropoutScale() : 0f;
-          left = keep ? v * a.dropoutScale() : 0f;
-        }
-        dP[dpo + r * ld + j] = v * (d - dots[dto + r]);
-        p[po + r * ld + j] = left;
-      }
-    }
+    ScalarAttention.softmaxBackwardRows(a, u, i, rows, n, dots, dto, p, po, dP, dpo, ld);
   }
 
   @Override
@@ -549,22 +484,13 @@ public final class ScalarKernels implements Kernels {
       int ldy,
       float[] dots,
       int dto) {
-    float[] lanes = new float[LANES];
-    for (int r = 0; r < rows; r++) {
-      Arrays.fill(lanes, 0f);
-      for (int j = 0; j < n; j++) {
-        lanes[j % LANES] = multiplyAdd(x[xo + r * ldx + j], y[yo + r * ldy + j], lanes[j % LANES]);
-      }
-      dots[dto + r] = ScalarMath.tree(lanes);
-    }
+    ScalarAttention.dotRows(rows, n, x, xo, ldx, y, yo, ldy, dots, dto);
   }
 
   @Override
   public void scaleRows(
       int rows, int n, float[] factors, int fo, int step, float[] x, int xo, int ldx) {
-    for (int r = 0; r < rows; r++) {
-      scale(x, xo + r * ldx, n, factors[fo + r * step], x, xo + r * ldx);
-    }
+    ScalarAttention.scaleRows(rows, n, factors, fo, step, x, xo, ldx);
   }
 
   @Override
@@ -579,22 +505,7 @@ public final class ScalarKernels implements Kernels {
       int yo,
       float[] statistics,
       int so) {
-    float[] lanes = new float[LANES];
-    for (int i = 0; i < n; i++) {
-      lanes[i % LANES] += x[xo + i];
-    }
-    float mean = ScalarMath.tree(lanes) / n;
-    Arrays.fill(lanes, 0f);
-    for (int i = 0; i < n; i++) {
-      float d = x[xo + i] - mean;
-      lanes[i % LANES] = multiplyAdd(d, d, lanes[i % LANES]);
-    }
-    float rstd = (float) (1 / Math.sqrt(ScalarMath.tree(lanes) / n + (double) eps));
-    for (int i = 0; i < n; i++) {
-      y[yo + i] = multiplyAdd((x[xo + i] - mean) * rstd, gamma[i], beta[i]);
-    }
-    statistics[so] = mean;
-    statistics[so + 1] = rstd;
+    ScalarRows.layerNorm(x, xo, n, gamma, beta, eps, y, yo, statistics, so);
   }
 
   @Override
@@ -609,21 +520,7 @@ public final class ScalarKernels implements Kernels {
       int so,
       float[] dX,
       int dxo) {
-    float mean = statistics[so];
-    float rstd = statistics[so + 1];
-    float[] sum = new float[LANES];
-    float[] dot = new float[LANES];
-    for (int i = 0; i < n; i++) {
-      float g = dY[dyo + i] * gamma[i];
-      sum[i % LANES] += g;
-      dot[i % LANES] = multiplyAdd(g, (x[xo + i] - mean) * rstd, dot[i % LANES]);
-    }
-    float a = ScalarMath.tree(sum) / n;
-    float b = -(ScalarMath.tree(dot) / n);
-    for (int i = 0; i < n; i++) {
-      float g = dY[dyo + i] * gamma[i] - a;
-      dX[dxo + i] = multiplyAdd((x[xo + i] - mean) * rstd, b, g) * rstd;
-    }
+    ScalarRows.layerNormBackward(dY, dyo, x, xo, n, gamma, statistics, so, dX, dxo);
   }
 
   @Override
@@ -637,15 +534,7 @@ public final class ScalarKernels implements Kernels {
       int yo,
       float[] statistics,
       int so) {
-    float[] lanes = new float[LANES];
-    for (int i = 0; i < n; i++) {
-      lanes[i % LANES] = multiplyAdd(x[xo + i], x[xo + i], lanes[i % LANES]);
-    }
-    float r = (float) (1 / Math.sqrt(ScalarMath.tree(lanes) / n + (double) eps));
-    for (int i = 0; i < n; i++) {
-      y[yo + i] = x[xo + i] * r * weight[i];
-    }
-    statistics[so] = r;
+    ScalarRows.rmsNorm(x, xo, n, weight, eps, y, yo, statistics, so);
   }
 
   @Override
@@ -660,23 +549,13 @@ public final class ScalarKernels implements Kernels {
       int so,
       float[] dX,
       int dxo) {
-    float r = statistics[so];
-    float[] dot = new float[LANES];
-    for (int i = 0; i < n; i++) {
-      dot[i % LANES] = multiplyAdd(dY[dyo + i] * weight[i], x[xo + i] * r, dot[i % LANES]);
-    }
-    float b = -(ScalarMath.tree(dot) / n);
-    for (int i = 0; i < n; i++) {
-      dX[dxo + i] = multiplyAdd(x[xo + i] * r, b, dY[dyo + i] * weight[i]) * r;
-    }
+    ScalarRows.rmsNormBackward(dY, dyo, x, xo, n, weight, statistics, so, dX, dxo);
   }
 
   @Override
   public void normWeightRow(
       float[] dY, int dyo, float[] x, int xo, int n, float mean, float r, float[] sums, int so) {
-    for (int i = 0; i < n; i++) {
-      sums[so + i] = multiplyAdd(dY[dyo + i], (x[xo + i] - mean) * r, sums[so + i]);
-    }
+    ScalarRows.normWeight(dY, dyo, x, xo, n, mean, r, sums, so);
   }
 
   // ------------------------------------------------------------------ density, dropout
