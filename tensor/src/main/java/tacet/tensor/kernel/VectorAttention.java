@@ -23,6 +23,7 @@ import jdk.incubator.vector.VectorOperators;
  * nodes for one method, leaves one of them a call, and every vector on the way goes to the heap.
  */
 final class VectorAttention {
+  private static final float NOTHING = -0f; // changes no sum, not even its sign
   private static final IntVector IOTA = IntVector.zero(SI).addIndex(1);
   private static final IntVector PLUS_8 = IOTA.add(8).and(LANES - 1); // for vectors of 16 lanes
   private static final IntVector PLUS_4 = IOTA.add(4).and(LANES - 1);
@@ -46,10 +47,7 @@ final class VectorAttention {
       int ldx,
       float[] statistics,
       int so) {
-    for (int r = 0; r < rows; r++) {
-      int seen = Math.min(n, a.seen(i + r));
-      statistics[so + 2 * r] = scoreRow(a, u, i + r, seen, x, xo + r * ldx);
-    }
+    scoreRows(a, u, i, rows, n, x, xo, ldx, statistics, so);
     float[] lanes = new float[LANES];
     int end = roundUp(n);
     for (int r = 0; r < rows; r++) {
@@ -62,7 +60,156 @@ final class VectorAttention {
     }
   }
 
-  /** x = s for the n keys seen, −∞ to the end of their last group of lanes; returns the greatest. */
+  /**
+   * x = s for the keys that a row sees, −∞ to the end of their last group of lanes, and the greatest of
+   * a row to its statistics. Rows of the same length go four at a time: a loop over one row's few
+   * vectors takes longer to begin and to end than to run.
+   */
+  private static void scoreRows(
+      AttentionKernel a,
+      int u,
+      int i,
+      int rows,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
+    int whole = n & -L;
+    int fours = a.causal() ? 0 : rows & -4;
+    for (int r = 0; r < fours; r += 4) {
+      scoreFour(a, u, i + r, whole, x, xo + r * ldx, ldx, statistics, so + 2 * r);
+      for (int q = r; q < r + 4 && (whole < n || whole % LANES != 0); q++) {
+        FloatVector top = set(statistics[so + 2 * q]);
+        top = scoreEnd(a, u, i + q, whole, n, x, xo + q * ldx, top);
+        statistics[so + 2 * q] = greatest(top);
+      }
+    }
+    for (int r = fours; r < rows; r++) {
+      int seen = Math.min(n, a.seen(i + r));
+      statistics[so + 2 * r] = scoreRow(a, u, i + r, seen, x, xo + r * ldx);
+    }
+  }
+
+  /** Four rows of whole vectors. */
+  private static void scoreFour(
+      AttentionKernel a,
+      int u,
+      int i,
+      int n,
+      float[] x,
+      int xo,
+      int ldx,
+      float[] statistics,
+      int so) {
+    float[] key = a.keyBias();
+    float[] position = a.positionBias();
+    int ko = u / a.heads() * a.keys();
+    int po = (u % a.heads() * a.queries() + i) * a.keys();
+    if (position == null) {
+      scoreFour(a.scale(), key, ko, 0, n, x, xo, ldx, statistics, so);
+    } else if (key == null) {
+      scoreFour(a.scale(), position, po, a.keys(), n, x, xo, ldx, statistics, so);
+    } else {
+      scoreFour(a.scale(), position, po, a.keys(), key, ko, n, x, xo, ldx, statistics, so);
+    }
+  }
+
+  /** The same with one kind of bias, whose rows are {@code step} apart, or none (null). */
+  private static void scoreFour(
+      float factor,
+      float[] bias,
+      int b0,
+      int step,
+      int n,
+      float[] x,
+      int x0,
+      int ldx,
+      float[] statistics,
+      int so) {
+    final int b1 = b0 + step;
+    final int b2 = b1 + step;
+    final int b3 = b2 + step;
+    final int x1 = x0 + ldx;
+    final int x2 = x1 + ldx;
+    final int x3 = x2 + ldx;
+    FloatVector scale = set(factor);
+    FloatVector t0 = set(Float.NEGATIVE_INFINITY);
+    FloatVector t1 = t0;
+    FloatVector t2 = t0;
+    FloatVector t3 = t0;
+    if (bias == null) {
+      for (int j = 0; j < n; j += L) {
+        t0 = greater(t0, score(scale, set(NOTHING), x, x0 + j));
+        t1 = greater(t1, score(scale, set(NOTHING), x, x1 + j));
+        t2 = greater(t2, score(scale, set(NOTHING), x, x2 + j));
+        t3 = greater(t3, score(scale, set(NOTHING), x, x3 + j));
+      }
+    } else {
+      for (int j = 0; j < n; j += L) {
+        t0 = greater(t0, score(scale, FloatVector.fromArray(S, bias, b0 + j), x, x0 + j));
+        t1 = greater(t1, score(scale, FloatVector.fromArray(S, bias, b1 + j), x, x1 + j));
+        t2 = greater(t2, score(scale, FloatVector.fromArray(S, bias, b2 + j), x, x2 + j));
+        t3 = greater(t3, score(scale, FloatVector.fromArray(S, bias, b3 + j), x, x3 + j));
+      }
+    }
+    statistics[so] = greatest(t0);
+    statistics[so + 2] = greatest(t1);
+    statistics[so + 4] = greatest(t2);
+    statistics[so + 6] = greatest(t3);
+  }
+
+  /** The same with a bias of positions and one of keys. */
+  private static void scoreFour(
+      float factor,
+      float[] position,
+      int p0,
+      int step,
+      float[] key,
+      int ko,
+      int n,
+      float[] x,
+      int x0,
+      int ldx,
+      float[] statistics,
+      int so) {
+    final int p1 = p0 + step;
+    final int p2 = p1 + step;
+    final int p3 = p2 + step;
+    final int x1 = x0 + ldx;
+    final int x2 = x1 + ldx;
+    final int x3 = x2 + ldx;
+    FloatVector scale = set(factor);
+    FloatVector t0 = set(Float.NEGATIVE_INFINITY);
+    FloatVector t1 = t0;
+    FloatVector t2 = t0;
+    FloatVector t3 = t0;
+    for (int j = 0; j < n; j += L) {
+      FloatVector bias = FloatVector.fromArray(S, key, ko + j);
+      FloatVector b0 = FloatVector.fromArray(S, position, p0 + j).add(bias);
+      FloatVector b1 = FloatVector.fromArray(S, position, p1 + j).add(bias);
+      FloatVector b2 = FloatVector.fromArray(S, position, p2 + j).add(bias);
+      FloatVector b3 = FloatVector.fromArray(S, position, p3 + j).add(bias);
+      t0 = greater(t0, score(scale, b0, x, x0 + j));
+      t1 = greater(t1, score(scale, b1, x, x1 + j));
+      t2 = greater(t2, score(scale, b2, x, x2 + j));
+      t3 = greater(t3, score(scale, b3, x, x3 + j));
+    }
+    statistics[so] = greatest(t0);
+    statistics[so + 2] = greatest(t1);
+    statistics[so + 4] = greatest(t2);
+    statistics[so + 6] = greatest(t3);
+  }
+
+  /** x = scale · x + bias, also the result. */
+  private static FloatVector score(FloatVector scale, FloatVector bias, float[] x, int xo) {
+    FloatVector s = FloatVector.fromArray(S, x, xo).fma(scale, bias);
+    s.intoArray(x, xo);
+    return s;
+  }
+
+  /** One row; returns its greatest score. */
   private static float scoreRow(AttentionKernel a, int u, int i, int n, float[] x, int xo) {
     float[] key = a.keyBias();
     float[] position = a.positionBias();
@@ -73,16 +220,11 @@ final class VectorAttention {
     int j = 0;
     if (key == null && position == null) {
       for (; j + L <= n; j += L) {
-        FloatVector s = FloatVector.fromArray(S, x, xo + j).mul(scale);
-        s.intoArray(x, xo + j);
-        top = greater(top, s);
+        top = greater(top, score(scale, set(NOTHING), x, xo + j));
       }
     } else if (position == null) {
       for (; j + L <= n; j += L) {
-        FloatVector bias = FloatVector.fromArray(S, key, ko + j);
-        FloatVector s = FloatVector.fromArray(S, x, xo + j).fma(scale, bias);
-        s.intoArray(x, xo + j);
-        top = greater(top, s);
+        top = greater(top, score(scale, FloatVector.fromArray(S, key, ko + j), x, xo + j));
       }
     } else {
       for (; j + L <= n; j += L) {
@@ -90,21 +232,27 @@ final class VectorAttention {
         if (key != null) {
           bias = bias.add(FloatVector.fromArray(S, key, ko + j));
         }
-        FloatVector s = FloatVector.fromArray(S, x, xo + j).fma(scale, bias);
-        s.intoArray(x, xo + j);
-        top = greater(top, s);
+        top = greater(top, score(scale, bias, x, xo + j));
       }
     }
+    return greatest(scoreEnd(a, u, i, j, n, x, xo, top));
+  }
+
+  /** What is left of a row from key {@code j} on, less than a vector, and −∞ after it. */
+  private static FloatVector scoreEnd(
+      AttentionKernel a, int u, int i, int j, int n, float[] x, int xo, FloatVector top) {
     if (j < n) {
       VectorMask<Float> mask = S.indexInRange(j, n);
-      FloatVector bias = set(-0f); // adds nothing to any product, not even to its sign
-      if (position != null) {
-        bias = FloatVector.fromArray(S, position, po + j, mask);
+      FloatVector bias = set(NOTHING);
+      if (a.positionBias() != null) {
+        int po = (u % a.heads() * a.queries() + i) * a.keys();
+        bias = FloatVector.fromArray(S, a.positionBias(), po + j, mask);
       }
-      if (key != null) {
-        bias = bias.add(FloatVector.fromArray(S, key, ko + j, mask));
+      if (a.keyBias() != null) {
+        int ko = u / a.heads() * a.keys();
+        bias = bias.add(FloatVector.fromArray(S, a.keyBias(), ko + j, mask));
       }
-      FloatVector s = FloatVector.fromArray(S, x, xo + j).fma(scale, bias);
+      FloatVector s = FloatVector.fromArray(S, x, xo + j).fma(set(a.scale()), bias);
       s = set(Float.NEGATIVE_INFINITY).blend(s, mask);
       s.intoArray(x, xo + j);
       top = greater(top, s);
@@ -113,7 +261,7 @@ final class VectorAttention {
     for (; j % LANES != 0; j += L) {
       set(Float.NEGATIVE_INFINITY).intoArray(x, xo + j);
     }
-    return greatest(top);
+    return top;
   }
 
   /** The greater, lane by lane, of numbers that are not NaN: two instructions where max has six. */
@@ -170,9 +318,7 @@ final class VectorAttention {
       int ldx,
       float[] statistics,
       int so) {
-    for (int r = 0; r < rows; r++) {
-      scoreRow(a, u, i + r, Math.min(n, a.seen(i + r)), x, xo + r * ldx);
-    }
+    scoreRows(a, u, i, rows, n, x, xo, ldx, statistics, so); // the same greatest scores again
     int end = roundUp(n);
     for (int r = 0; r < rows; r++) {
       int row = xo + r * ldx;
