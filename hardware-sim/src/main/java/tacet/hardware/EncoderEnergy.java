@@ -60,9 +60,19 @@ public record EncoderEnergy(
 
     /** @throws IllegalArgumentException if a number is out of its range */
     public Batch {
-      if (extra < 0 || sequences < 1 || !(valid >= 0 && valid <= length)) {
+      if (sequences < 1 || !(valid >= 0 && valid <= length)) {
         throw new IllegalArgumentException(
-            "impossible batch: " + valid + " of " + length + " tokens");
+            "impossible batch: "
+                + sequences
+                + " sequences with "
+                + valid
+                + " of "
+                + length
+                + " tokens");
+      }
+      if (extra < (method == Method.ADAPTER ? 1 : 0)) {
+        throw new IllegalArgumentException(
+            "what " + method + " adds has an impossible size: " + extra);
       }
       if (!(density >= 0 && density <= 1)) {
         throw new IllegalArgumentException("density must be a fraction in 0..1, not " + density);

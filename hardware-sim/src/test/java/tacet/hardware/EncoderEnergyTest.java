@@ -58,6 +58,12 @@ class EncoderEnergyTest {
   void refusesImpossibleBatches() {
     assertThatThrownBy(() -> new Batch(Method.FULL, 0, 1, 128, 129, 1))
         .hasMessageContaining("129.0 of 128");
+    // A bottleneck of no width would divide nothing by nothing.
+    assertThatThrownBy(() -> new Batch(Method.ADAPTER, 0, 1, 128, 20, 1))
+        .hasMessageContaining("ADAPTER")
+        .hasMessageContaining("0");
+    assertThatThrownBy(() -> new Batch(Method.PREFIX, -1, 1, 128, 20, 1))
+        .hasMessageContaining("-1");
     assertThatThrownBy(() -> new Batch(Method.FULL, 0, 1, 128, 20, 41.5))
         .hasMessageContaining("fraction");
   }

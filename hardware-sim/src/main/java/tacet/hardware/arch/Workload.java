@@ -109,12 +109,15 @@ public record Workload(
         Operand.DENSE);
   }
 
-  /** Masks drawn at random where only a density is known. */
+  /**
+   * Masks drawn at random where only a density is known. Each operand has a stream of its own, so that zeros of
+   * activations and of weights are independent even if they are drawn one after the other with the same seed.
+   */
   public Workload sampled(long seed) {
-    SplittableRandom random = new SplittableRandom(seed);
-    return withActivations(sample(activations, tokens, inputs, random))
-        .withWeights(sample(weights, outputs, inputs, random))
-        .withResults(sample(results, tokens, outputs, random));
+    SplittableRandom others = new SplittableRandom(seed);
+    return withActivations(sample(activations, tokens, inputs, new SplittableRandom(seed)))
+        .withWeights(sample(weights, outputs, inputs, others.split()))
+        .withResults(sample(results, tokens, outputs, others.split()));
   }
 
   /** Multiply-accumulates of the dense product, M N K. */

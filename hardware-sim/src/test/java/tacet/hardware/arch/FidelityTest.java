@@ -146,4 +146,22 @@ class FidelityTest {
         .hasMessageContaining("only densities are known");
     assertThat(lanes.simulate(layer.sampled(1), Fidelity.TILE).cycles()).isPositive();
   }
+
+  /** Zeros of activations say nothing about zeros of weights, in whatever order both are drawn. */
+  @Test
+  void masksOfTheSameSeedAreIndependent() {
+    Workload dense = Workload.dense("layer", 64, 64, 256);
+    Operand half = Operand.ofDensity(.5);
+    Workload together = dense.withActivations(half).withWeights(half).sampled(3);
+    Workload inTurn = dense.withActivations(half).sampled(3).withWeights(half).sampled(3);
+    assertThat(inTurn).isEqualTo(together);
+    int equal = 0;
+    for (int row = 0; row < 64; row++) {
+      for (int k = 0; k < 256; k++) {
+        boolean a = inTurn.activations().mask().get(row, k);
+        equal += a == inTurn.weights().mask().get(row, k) ? 1 : 0;
+      }
+    }
+    assertThat(equal / (64.0 * 256)).isBetween(.48, .52);
+  }
 }
