@@ -220,8 +220,8 @@ public final class Trainer<M extends Part> implements AutoCloseable {
     long start = System.nanoTime();
     Evaluator.Result last = null;
     long done = optimizer.steps();
-    if (ended(done)) {
-      last = evaluate(listener);
+    if (ended(done)) { // a run that is resumed behind its end, which its listener has heard of
+      last = problem.evaluate(engine, model);
     } else if (done == 0 && pace.evaluateEvery() < total) {
       last = evaluate(listener);
     }

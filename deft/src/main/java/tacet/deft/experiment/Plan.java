@@ -95,7 +95,7 @@ public record Plan(Map<String, String> settings) {
 
   /**
    * This plan with the settings of another put over it. An option that is set for every run takes the
-   * place of what this plan says of it for some runs.
+   * place of what this plan says of it for some runs, and of its axis.
    */
   public Plan with(Map<String, String> changes) {
     Map<String, String> all = new LinkedHashMap<>(settings);
@@ -103,7 +103,7 @@ public record Plan(Map<String, String> settings) {
         .removeIf(
             key -> {
               String option = key.substring(key.lastIndexOf('.') + 1);
-              return key.startsWith(WHEN)
+              return (key.startsWith(WHEN) || key.startsWith(AXES))
                   && (changes.containsKey(option) || changes.containsKey(TRAIN + option));
             });
     changes.forEach(

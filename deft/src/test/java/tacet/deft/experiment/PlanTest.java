@@ -84,6 +84,18 @@ class PlanTest {
     }
   }
 
+  /** An axis that a plan comes with gives way to a value for all runs, and to another axis. */
+  @Test
+  void anOptionForAllRunsTakesThePlaceOfAnAxis() throws IOException {
+    Plan ablation = plan().with(Map.of("axes.beta", "5,20,80", "axes.rank", "2,4"));
+    assertThat(ablation.cells()).hasSize(16 * 6);
+    Plan one = ablation.with(Map.of("beta", "7", "axes.rank", "8"));
+    assertThat(one.cells()).hasSize(16);
+    for (Plan.Cell cell : one.cells()) {
+      assertThat(cell.options()).containsEntry("beta", "7").containsEntry("rank", "8");
+    }
+  }
+
   private static Results results() {
     List<Results.Run> runs = new ArrayList<>();
     double[][] values = {{80, 50}, {82, 52}, {79, 10}, {81, 12}};
