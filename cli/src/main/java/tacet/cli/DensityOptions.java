@@ -4,7 +4,6 @@ import java.util.Locale;
 import picocli.CommandLine.Option;
 import tacet.deft.DensityLoss;
 import tacet.deft.Padding;
-import tacet.deft.Ramp;
 import tacet.tensor.kernel.Surrogate;
 
 /** The density loss on the command line. */
@@ -21,11 +20,11 @@ final class DensityOptions {
   @Option(
       names = "--surrogate",
       paramLabel = "NAME",
-      description = "Density loss: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
-  private Choice surrogate = Choice.none;
+      description = "Density loss: ${COMPLETION-CANDIDATES} (default: none).")
+  private Choice surrogate;
 
-  @Option(names = "--lambda", paramLabel = "X", description = "Weight of the density loss.")
-  private double lambda = 1;
+  @Option(names = "--lambda", paramLabel = "X", description = "Weight of the density loss (1).")
+  private Double lambda;
 
   @Option(names = "--epsilon", paramLabel = "E", description = "Of the l0 surrogate (1e-7).")
   private Double epsilon;
@@ -40,12 +39,6 @@ final class DensityOptions {
   private Padding padding = Padding.MASKED;
 
   @Option(
-      names = "--lambda-ramp",
-      paramLabel = "START,END",
-      description = "Let lambda grow from 0 to full between these shares of the steps (0,0).")
-  private String ramp = "0,0";
-
-  @Option(
       names = "--density-form",
       paramLabel = "FORM",
       description =
@@ -55,27 +48,19 @@ final class DensityOptions {
 
   private DensityOptions() {}
 
-  /** How λ grows. */
-  Ramp ramp() {
-    String[] parts = ramp.split(",");
-    try {
-      if (parts.length == 2) {
-        return new Ramp(Double.parseDouble(parts[0]), Double.parseDouble(parts[1]));
-      }
-    } catch (NumberFormatException e) {
-      // told below
-    }
-    throw new UserException("--lambda-ramp needs two shares such as 0.3,0.8, got " + ramp);
-  }
-
   /** What was chosen; null for no density loss. */
   DensityLoss loss() {
-    if (surrogate == Choice.none) {
+    if (surrogate == null && (lambda != null || epsilon != null || beta != null)) {
+      String option = lambda != null ? "--lambda" : epsilon != null ? "--epsilon" : "--beta";
+      throw new UserException(
+          option + " is of the density loss, and there is none: name one with --surrogate");
+    }
+    if (surrogate == null || surrogate == Choice.none) {
       return null;
     }
     Surrogate s = Surrogate.valueOf(surrogate.name().toUpperCase(Locale.ROOT));
     Double given = s == Surrogate.L0 ? epsilon : beta;
     double parameter = given == null ? DensityLoss.standardParameter(s) : given;
-    return new DensityLoss(s, parameter, lambda, padding, form);
+    return new DensityLoss(s, parameter, lambda == null ? 1 : lambda, padding, form);
   }
 }

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -20,7 +21,6 @@ import tacet.hardware.EnergyMeter.Aggregation;
 import tacet.hardware.EnergyModel.ComputeFraction;
 import tacet.hardware.EnergyScope;
 import tacet.tensor.Engine;
-import tacet.transformer.TextModel;
 
 /** {@code tacet energy}: the energy ratio of Table 2, from a model and data, or from densities alone. */
 @Command(
@@ -62,7 +62,7 @@ final class EnergyCommand implements Callable<Integer> {
     @Option(
         names = "--extra",
         paramLabel = "N",
-        description = "Bottleneck of the adapter, or virtual tokens of prefix and prompt (0).")
+        description = "Bottleneck of the adapter, or virtual tokens of prefix and prompt.")
     private int extra;
 
     @Option(
@@ -133,8 +133,10 @@ final class EnergyCommand implements Callable<Integer> {
   @Option(
       names = "--method",
       paramLabel = "NAME",
-      description = "full, lora, adapter, prefix or prompt: decides what PAPER_TABLE2 counts.")
-  private String method;
+      description =
+          "With --model: full, lora, adapter, prefix or prompt, which decides what PAPER_TABLE2 counts"
+              + " (what the adapter is; full without one).")
+  private EncoderEnergy.Method method;
 
   @Option(
       names = "--scope",
@@ -183,6 +185,9 @@ final class EnergyCommand implements Callable<Integer> {
     if (compare != null && adapter == null || model == null && adapter != null) {
       throw common.usage("--compare needs --adapter, and --adapter needs --model");
     }
+    if (method != null && model == null) {
+      throw common.usage("--method belongs to --model; of a shape, --tuning says it");
+    }
     if (table2) {
       Table2.print(common);
       return 0;
@@ -216,8 +221,7 @@ final class EnergyCommand implements Callable<Integer> {
     List<EnergyTableOutput.Column> columns = new ArrayList<>();
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
-      Dataset dev =
-          Dataset.of(task.dev().read(), source.tokenizer(), data.maxLength()).first(samples);
+      Dataset dev = data.judged(task, source, samples);
       List<Dataset.Cut> batches =
           padTo > 0 ? dev.paddedBatches(batch, padTo) : dev.sortedBatches(batch);
       List<Path> adapters = new ArrayList<>();
@@ -225,12 +229,13 @@ final class EnergyCommand implements Callable<Integer> {
       if (compare != null) {
         adapters.add(compare);
       }
-      String tuning = method != null ? method : adapter != null ? "lora" : "full";
       for (Path a : adapters) {
         String name = a == null ? source.name() : a.toString();
         progress.say("counting zeros of " + name + " on " + dev.size() + " examples");
-        TextModel tuned = TunedModel.load(model, source, a, task.outputs(), seed);
-        columns.add(column(name, EnergyProbe.meter(engine, tuned, batches), tuning));
+        TunedModel tuned = TunedModel.load(model, source, a, task.outputs(), seed);
+        String own = tuned.method() != null ? tuned.method() : "full";
+        String tuning = method != null ? method.name() : own;
+        columns.add(column(name, EnergyProbe.meter(engine, tuned.model(), batches), tuning));
       }
     }
     return columns;
@@ -241,6 +246,15 @@ final class EnergyCommand implements Callable<Integer> {
   private List<EnergyTableOutput.Column> estimated() {
     if (padTo < 1 || estimate.densities.size() > 2) {
       throw common.usage("--shape needs --pad-to of at least 1, and one or two --densities");
+    }
+    boolean sized =
+        estimate.tuning != EncoderEnergy.Method.FULL
+            && estimate.tuning != EncoderEnergy.Method.LORA;
+    if (sized && estimate.extra < 1) {
+      throw common.usage(
+          "--tuning "
+              + estimate.tuning.name().toLowerCase(Locale.ROOT)
+              + " needs --extra N, what it adds: a bottleneck or virtual tokens");
     }
     List<EnergyTableOutput.Column> columns = new ArrayList<>();
     for (double percent : estimate.densities) {

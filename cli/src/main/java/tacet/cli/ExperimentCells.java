@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -22,7 +23,8 @@ import tacet.transformer.checkpoint.Json;
  */
 final class ExperimentCells {
   /** Options of train that are switches. */
-  private static final Set<String> SWITCHES = Set.of("adaptive", "recompute");
+  private static final Set<String> SWITCHES =
+      Set.of("adaptive", "recompute", "rslora", "no-double-quant");
 
   /** Options of train that say which model and which data, and so belong to every command. */
   private static final List<String> SHARED =
@@ -59,38 +61,95 @@ final class ExperimentCells {
     return new Results(runs);
   }
 
+  /** The words of all commands, in the order in which they run; of two that are equal, the first. */
+  List<List<String>> commands() {
+    Set<List<String>> all = new LinkedHashSet<>();
+    for (Plan.Cell planned : plan.cells()) {
+      Refit refit = refit(planned);
+      if (refit != null) {
+        all.add(refit.command);
+      }
+      Plan.Cell cell = refit == null ? planned : refit.cell;
+      Path dir = folder(cell);
+      all.add(train(cell, dir));
+      plan.list("after").forEach(after -> all.add(after(after, cell, dir)));
+    }
+    return List.copyOf(all);
+  }
+
+  private Path folder(Plan.Cell cell) {
+    return out.resolve("cells").resolve(cell.id());
+  }
+
   /**
-   * The run on a refitted model, where the plan asks for one: {@code refit} says on how many examples of
-   * each task. Runs with the same model and activation share it.
+   * A model that is refitted before a run.
+   *
+   * @param dir where it goes
+   * @param command that makes it
+   * @param cell the run on it
    */
+  private record Refit(Path dir, List<String> command, Plan.Cell cell) {}
+
   private Plan.Cell refitted(Plan.Cell cell) throws IOException, Stopped {
+    Refit refit = refit(cell);
+    if (refit == null) {
+      return cell;
+    }
+    Files.createDirectories(refit.dir);
+    once(refit.dir, "refit", refit.command, false);
+    return refit.cell;
+  }
+
+  /**
+   * The refit that a run begins with, where the plan asks for one: {@code refit} says on how many examples
+   * of each task. Runs with the same model and activation share it.
+   */
+  private Refit refit(Plan.Cell cell) {
     String samples = plan.text("refit", null);
     String activation = cell.options().get("activation");
     if (samples == null || activation == null) {
-      return cell;
+      return null;
     }
     Map<String, String> options = new LinkedHashMap<>(cell.options());
     String model = options.get("model");
     Path dir =
         out.resolve("refit").resolve((model + "-" + activation).replaceAll("[^A-Za-z0-9._-]", "_"));
-    Files.createDirectories(dir);
     List<String> command = new ArrayList<>(List.of("refit", "--model", model));
     command.addAll(List.of("--activation", activation, "--samples", samples));
     command.addAll(List.of("--task", String.join(",", plan.list("tasks"))));
-    for (String name : List.of("data", "max-length")) {
-      if (plan.text(name, null) != null) {
-        command.addAll(List.of("--" + name, plan.text(name, null)));
-      }
+    String data = dataOfAllTasks();
+    if (data != null) {
+      command.addAll(List.of("--data", data));
+    }
+    String length = plan.text("max-length", null);
+    if (length != null) {
+      command.addAll(List.of("--max-length", length));
     }
     command.addAll(List.of("--out", dir.resolve("model").toString()));
-    once(dir, "refit", command, false);
     options.put("model", dir.resolve("model").toString());
     options.remove("activation");
-    return new Plan.Cell(cell.labels(), options);
+    return new Refit(dir, command, new Plan.Cell(cell.labels(), options));
+  }
+
+  /** The one folder that a refit finds its tasks in; null where none of them needs one. */
+  private String dataOfAllTasks() {
+    String data = plan.text("data", null);
+    Set<String> own = new LinkedHashSet<>();
+    for (String task : plan.list("tasks")) {
+      own.add(plan.text("data." + task, data));
+    }
+    own.remove(null); // a built-in task
+    if (own.size() > 1) {
+      throw new UserException(
+          "a refit reads all tasks from one folder: in place of "
+              + String.join(", ", own)
+              + ", set data to the folder that has a folder of each task's name");
+    }
+    return own.isEmpty() ? null : own.iterator().next();
   }
 
   private Results.Run run(Plan.Cell cell) throws IOException, Stopped {
-    Path dir = out.resolve("cells").resolve(cell.id());
+    Path dir = folder(cell);
     Files.createDirectories(dir);
     Map<String, Double> values = new LinkedHashMap<>();
     Map<String, List<Double>> series = new LinkedHashMap<>();

@@ -69,12 +69,13 @@ final class ExperimentCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Plan plan = plan(experiment).with(changes);
-    List<Plan.Cell> cells = plan.cells();
+    ExperimentCells cells =
+        new ExperimentCells(
+            out, plan, common.progress(), List.of("--threads", Integer.toString(common.threads())));
+    List<List<String>> commands = cells.commands(); // what is wrong with the plan is wrong now
     if (planOnly) {
-      for (Plan.Cell cell : cells) {
-        StringBuilder line = new StringBuilder(cell.id() + ": tacet train");
-        cell.options().forEach((k, v) -> line.append(" --").append(k).append(' ').append(v));
-        common.out().println(line);
+      for (List<String> command : commands) {
+        common.out().println(typed(command));
       }
       return 0;
     }
@@ -83,19 +84,23 @@ final class ExperimentCommand implements Callable<Integer> {
     AtomicFile.write(out.resolve("run.json"), run(plan, facts).pretty());
     Results results;
     try {
-      results =
-          new ExperimentCells(
-                  out,
-                  plan,
-                  common.progress(),
-                  List.of("--threads", Integer.toString(common.threads())))
-              .run();
+      results = cells.run();
     } catch (ExperimentCells.Stopped e) {
       common.progress().say("stopped; the same command goes on");
       return TrainCommand.INTERRUPTED;
     }
     write(plan, results, facts);
     return 0;
+  }
+
+  /** A command as a shell takes it. */
+  private static String typed(List<String> command) {
+    StringBuilder line = new StringBuilder("tacet");
+    for (String word : command) {
+      boolean plain = word.matches("[A-Za-z0-9_./,:=+@%-]+");
+      line.append(' ').append(plain ? word : "'" + word.replace("'", "'\\''") + "'");
+    }
+    return line.toString();
   }
 
   // ------------------------------------------------------------------ the plan

@@ -214,6 +214,9 @@ final class ForwardCommand implements Callable<Integer> {
               (inputs == null ? "--images" : inputs)
                   + ": --gradients needs labels in the inputs and a model with a head");
         }
+        if (density != null) {
+          density.write(pass, writer); // there is no loss to add it to
+        }
         return;
       }
       Var loss = in.loss(pass, out.logits(), run.head, source.problemType());

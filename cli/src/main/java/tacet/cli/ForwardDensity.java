@@ -57,14 +57,23 @@ final class ForwardDensity {
         density, second == null ? List.of(first) : List.of(first, second), terms);
   }
 
-  /** Writes what was seen; the task loss and λ · each side's density loss. */
-  Var addTo(Pass pass, Var taskLoss, SafeTensorsWriter writer) {
-    Var loss = taskLoss;
+  /** Writes what was seen; the density loss of each side. */
+  List<Var> write(Pass pass, SafeTensorsWriter writer) {
+    List<Var> losses = new ArrayList<>();
     for (int i = 0; i < sides.size(); i++) {
       Side side = sides.get(i);
       Var d = i == 0 ? terms.encoderLoss(pass) : terms.decoderLoss(pass);
       writer.add("density_loss" + side.suffix, d.value().copy());
       writer.add("density" + side.suffix, exact(side, density.padding()));
+      losses.add(d);
+    }
+    return losses;
+  }
+
+  /** Writes what was seen; the task loss and λ · each side's density loss. */
+  Var addTo(Pass pass, Var taskLoss, SafeTensorsWriter writer) {
+    Var loss = taskLoss;
+    for (Var d : write(pass, writer)) {
       loss = terms.addTo(pass, loss, d);
     }
     return loss;

@@ -4,7 +4,12 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -93,8 +98,8 @@ public final class Main implements Runnable {
   private static int failure(Exception e, boolean debug, PrintWriter err) {
     Throwable cause = e instanceof UncheckedIOException u ? u.getCause() : e;
     String message = cause.getMessage();
-    if (cause instanceof NoSuchFileException) {
-      message = message + ": no such file";
+    if (cause instanceof FileSystemException file && file.getReason() == null) {
+      message = message + ": " + reason(file);
     } else if (message == null
         || !(cause instanceof UserException
             || cause instanceof IOException
@@ -108,6 +113,18 @@ public final class Main implements Runnable {
       e.printStackTrace(err);
     }
     return 1;
+  }
+
+  /** What Java says by the class of an error only. */
+  private static String reason(FileSystemException e) {
+    return switch (e) {
+      case NoSuchFileException none -> "no such file";
+      case FileAlreadyExistsException there -> "exists already, and is not what is to be written";
+      case AccessDeniedException denied -> "access denied";
+      case NotDirectoryException file -> "not a folder";
+      case DirectoryNotEmptyException full -> "a folder that is not empty";
+      default -> "cannot be read or written";
+    };
   }
 
   private static String oneLine(String s) {

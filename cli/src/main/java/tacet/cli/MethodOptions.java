@@ -6,6 +6,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import picocli.CommandLine.Option;
 import tacet.peft.Bottleneck;
 import tacet.peft.Lora;
@@ -152,18 +155,28 @@ final class MethodOptions {
    * @param head what is new in it
    */
   PeftMethod choose(ModelSource source, Part base, List<String> head) throws IOException {
+    Set<String> parts = Surgery.parts(base).keySet();
+    for (String module : more) {
+      require(
+          parts, "--modules-to-save", module, p -> p.equals(module) || p.endsWith("." + module));
+    }
     List<String> modulesToSave = modulesToSave(head);
     return switch (method) {
-      case lora, qlora ->
-          new Lora(
-              rank,
-              alpha,
-              loraDropout,
-              rankStabilised,
-              targets(base),
-              modulesToSave,
-              rankPattern,
-              alphaPattern);
+      case lora, qlora -> {
+        Lora lora =
+            new Lora(
+                rank,
+                alpha,
+                loraDropout,
+                rankStabilised,
+                targets(base),
+                modulesToSave,
+                rankPattern,
+                alphaPattern);
+        rankPattern.keySet().forEach(key -> requireLayer(parts, "--rank-pattern", key));
+        alphaPattern.keySet().forEach(key -> requireLayer(parts, "--alpha-pattern", key));
+        yield lora;
+      }
       case adapter -> {
         Bottleneck b =
             placement == Placement.pfeiffer
@@ -175,6 +188,19 @@ final class MethodOptions {
       case prompt -> new Prompt(virtualTokens, start(source), modulesToSave);
       case full -> null;
     };
+  }
+
+  /** As peft reads such a key: the end of a layer's path. */
+  private static void requireLayer(Set<String> parts, String option, String key) {
+    Pattern pattern = Pattern.compile("(.*\\.)?(" + key + ")");
+    require(parts, option, key, path -> pattern.matcher(path).matches());
+  }
+
+  private static void require(
+      Set<String> parts, String option, String name, Predicate<String> named) {
+    if (parts.stream().noneMatch(named)) {
+      throw new UserException(option + " " + name + ": no part of the model has that name");
+    }
   }
 
   /** The head, and what else is to be trained whole. */

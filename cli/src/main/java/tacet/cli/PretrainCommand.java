@@ -1,6 +1,7 @@
 package tacet.cli;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tacet.deft.Dataset;
+import tacet.deft.Evaluator;
 import tacet.deft.MaskedProblem;
 import tacet.deft.Problem;
 import tacet.deft.Ramp;
@@ -25,6 +27,7 @@ import tacet.deft.task.SyntheticFacts;
 import tacet.deft.task.SyntheticReviews;
 import tacet.tensor.Engine;
 import tacet.tensor.Tensor;
+import tacet.transformer.Activation;
 import tacet.transformer.Part;
 import tacet.transformer.Seq2SeqModel;
 import tacet.transformer.Surgery;
@@ -125,7 +128,16 @@ final class PretrainCommand implements Callable<Integer> {
     if (!(dropout >= 0 && dropout < 1)) {
       throw new UserException("--dropout " + dropout + " is not in [0, 1)");
     }
-    Trainer.Settings settings = trainer.settings(seed, null, Ramp.NONE);
+    if (Math.min(Math.min(layers, hidden), Math.min(heads, intermediate)) < 1) {
+      throw new UserException("--layers, --hidden, --heads and --intermediate must be at least 1");
+    }
+    if (architecture == Architecture.bert && hidden % heads != 0) {
+      throw new UserException("--hidden " + hidden + " is no multiple of --heads " + heads);
+    }
+    if (activation != null && !activation.startsWith("gated-")) {
+      Activation.of(activation); // refuses what is none, before anything is written
+    }
+    Trainer.Settings settings = trainer.settings(seed, null, Ramp.NONE, 1);
     List<String> lines = lines();
     if (lines.size() < 20) {
       throw new UserException(text + ": " + lines.size() + " lines are too few to learn from");
@@ -143,10 +155,17 @@ final class PretrainCommand implements Callable<Integer> {
   /** The text's lines, or the texts of the built-in tasks. */
   private List<String> lines() throws IOException {
     if (text != null) {
-      return Files.readAllLines(text).stream()
-          .map(String::strip)
-          .filter(l -> !l.isEmpty())
-          .toList();
+      if (Files.isDirectory(text)) {
+        throw new UserException("--text " + text + ": a folder, not a text file");
+      }
+      try {
+        return Files.readAllLines(text).stream()
+            .map(String::strip)
+            .filter(l -> !l.isEmpty())
+            .toList();
+      } catch (CharacterCodingException e) {
+        throw new UserException("--text " + text + ": not valid UTF-8");
+      }
     }
     if (architecture == Architecture.t5) {
       List<String> lines = new ArrayList<>(SyntheticFacts.retold(seed, RETOLD));
@@ -305,9 +324,8 @@ final class PretrainCommand implements Callable<Integer> {
       common.progress().say("stopped and saved at step " + outcome.steps() + "; --resume goes on");
       return TrainCommand.INTERRUPTED;
     }
-    if (trainer.keepsBest()) {
-      run.restoreBest(work);
-    }
+    Evaluator.Result best = trainer.keepsBest() ? run.restoreBest(work) : null;
+    Evaluator.Result kept = best == null ? outcome.last() : best;
     Map<String, Tensor> tensors = new LinkedHashMap<>();
     Surgery.parameters(model).forEach((path, p) -> tensors.put(path, p.value()));
     Checkpoint.write(out, config, tensors);
@@ -315,7 +333,7 @@ final class PretrainCommand implements Callable<Integer> {
     result.put("output", out.toString());
     result.put("parameters", Surgery.count(Surgery.parameters(model)));
     result.put("steps", outcome.steps());
-    result.put("metrics", outcome.last().metrics());
+    result.put("metrics", kept.metrics());
     if (common.json) {
       common.out().println(Json.of(result));
     } else {

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -181,6 +182,9 @@ final class SimulateCommand implements Callable<Integer> {
     if (compare != null && trace == null || !densities.isEmpty() && topology == null) {
       throw common.usage("--compare belongs to --trace, --density to --topology");
     }
+    if (trace == null && (samples != Integer.MAX_VALUE || dropPadding)) {
+      throw common.usage("--samples and --drop-padding belong to --trace");
+    }
     if (!(weightDensity >= 0 && weightDensity <= 1) || samples < 1 || sweepSamples < 0) {
       throw common.usage(
           "--weight-density must be in 0..1, --samples at least 1, --sweep-samples not negative");
@@ -244,7 +248,7 @@ final class SimulateCommand implements Callable<Integer> {
               h.neurons(),
               h.threshold()));
       List<Workload> sample = Workload.mlps(t.sample(Math.max(1, sweepSamples), seed));
-      inputs.add(new Input(name, pruned(Workload.mlps(t)), pruned(sample)));
+      inputs.add(new Input(name, pruned(Workload.mlps(t)), drawn(pruned(sample))));
     }
     return inputs;
   }
@@ -256,6 +260,16 @@ final class SimulateCommand implements Callable<Integer> {
             ? Examples.topology(topology)
             : Topology.read(file("--topology", topology, Examples.topologies()));
     String name = known ? topology : Path.of(topology).getFileName().toString();
+    for (String text : densities) {
+      fraction(text.substring(text.lastIndexOf('=') + 1));
+      if (layers.stream().noneMatch(l -> fits(text, l.name()))) {
+        throw common.usage(
+            "--density "
+                + text
+                + ": no layer's name ends so; they are "
+                + layers.stream().map(Workload::name).distinct().collect(Collectors.joining(", ")));
+      }
+    }
     List<Workload> sparse = new ArrayList<>();
     for (Workload layer : layers) {
       double d = density(layer.name());
@@ -275,19 +289,28 @@ final class SimulateCommand implements Callable<Integer> {
             .toList();
     List<Workload> sample =
         some.isEmpty() ? all.subList(0, Math.min(TOPOLOGY_SWEEP_LAYERS, all.size())) : some;
-    return new Input(name, all, sample.stream().map(l -> l.sampled(seed)).toList());
+    return new Input(name, all, drawn(sample));
+  }
+
+  /** For sweeps, which need the place of every zero. */
+  private List<Workload> drawn(List<Workload> layers) {
+    return layers.stream().map(l -> l.sampled(seed)).toList();
   }
 
   /** The density that the options give a layer: the last one that fits. */
   private double density(String layer) {
     double density = 1;
     for (String text : densities) {
-      int equals = text.lastIndexOf('=');
-      if (equals < 0 || layer.endsWith(text.substring(0, equals))) {
-        density = fraction(text.substring(equals + 1));
+      if (fits(text, layer)) {
+        density = fraction(text.substring(text.lastIndexOf('=') + 1));
       }
     }
     return density;
+  }
+
+  private static boolean fits(String option, String layer) {
+    int equals = option.lastIndexOf('=');
+    return equals < 0 || layer.endsWith(option.substring(0, equals));
   }
 
   private double fraction(String text) {

@@ -1,11 +1,13 @@
 package tacet.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import picocli.CommandLine.Option;
+import tacet.deft.Dataset;
 import tacet.deft.task.Glue;
 import tacet.deft.task.ImageFiles;
 import tacet.deft.task.ImageTask;
@@ -120,7 +122,15 @@ final class TaskOptions {
   }
 
   int devSamples() {
+    if (devSamples < 1) {
+      throw new UserException("--dev-samples must be at least 1, got " + devSamples);
+    }
     return devSamples;
+  }
+
+  /** The first examples to judge by, at most so many, as the model reads them. */
+  Dataset judged(Task of, ModelSource source, int samples) throws IOException {
+    return source.dataset(of.dev().read(), maxLength()).first(Math.min(samples, devSamples()));
   }
 
   /** The folder of the task's files. */

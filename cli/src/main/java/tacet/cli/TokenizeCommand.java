@@ -4,6 +4,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -56,6 +57,9 @@ final class TokenizeCommand implements Callable<Integer> {
     Tokenizer t = Tokenizer.open(tokenizer);
     PrintWriter out = spec.commandLine().getOut();
     String name = input == null ? "standard input" : input.toString();
+    if (input != null && Files.isDirectory(input)) {
+      throw new UserException("--input " + input + ": a folder, not a file of JSON lines");
+    }
     try (BufferedReader lines =
         input == null
             ? new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))
@@ -67,6 +71,8 @@ final class TokenizeCommand implements Callable<Integer> {
           out.println(tokens(t, Json.parse(line, name + " line " + number)));
         }
       }
+    } catch (CharacterCodingException e) {
+      throw new UserException(name + ": not valid UTF-8");
     }
     return 0;
   }

@@ -19,7 +19,6 @@ import tacet.deft.Dataset;
 import tacet.deft.task.Task;
 import tacet.hardware.ActivationTrace;
 import tacet.tensor.Engine;
-import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Json;
 
 /** {@code tacet trace}: which MLP neurons fire for which token of a task's dev set, as a file. */
@@ -68,7 +67,7 @@ final class TraceCommand implements Callable<Integer> {
       names = "--method",
       paramLabel = "TEXT",
       description =
-          "How the model was tuned, for reports (default: lora with --adapter, else none).")
+          "How the model was tuned, for reports (default: what the adapter is, none without one).")
   private String method;
 
   @Option(
@@ -93,16 +92,15 @@ final class TraceCommand implements Callable<Integer> {
     Progress progress = common.progress();
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
-      Dataset dev =
-          Dataset.of(task.dev().read(), source.tokenizer(), data.maxLength()).first(samples);
-      TextModel tuned = TunedModel.load(model, source, adapter, task.outputs(), seed);
-      String tuning = method != null ? method : adapter != null ? "lora" : "none";
+      Dataset dev = data.judged(task, source, samples);
+      TunedModel tuned = TunedModel.load(model, source, adapter, task.outputs(), seed);
+      String tuning = method != null ? method : tuned.method() != null ? tuned.method() : "none";
       progress.say("tracing " + dev.size() + " examples of " + task.name());
       long start = System.nanoTime();
       ActivationTrace trace =
           ActivationTracer.trace(
               engine,
-              tuned,
+              tuned.model(),
               padTo > 0 ? dev.paddedBatches(batch, padTo) : dev.sortedBatches(batch),
               new ActivationTracer.Source(source.name(), task.name(), tuning, seed),
               threshold,

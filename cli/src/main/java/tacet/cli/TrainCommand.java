@@ -5,9 +5,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -16,6 +18,7 @@ import tacet.autograd.Parameter;
 import tacet.deft.Ada;
 import tacet.deft.DensityLoss;
 import tacet.deft.Evaluator;
+import tacet.deft.Ramp;
 import tacet.deft.Trainer;
 import tacet.deft.report.LogEntry;
 import tacet.deft.report.RunLog;
@@ -26,6 +29,7 @@ import tacet.tensor.Engine;
 import tacet.tensor.measure.Host;
 import tacet.transformer.Part;
 import tacet.transformer.Surgery;
+import tacet.transformer.checkpoint.AtomicFile;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.model.TextModels;
 
@@ -38,12 +42,22 @@ import tacet.transformer.model.TextModels;
 final class TrainCommand implements Callable<Integer> {
   static final int INTERRUPTED = 130; // what a shell gives for Ctrl-C
 
+  /** Options that may be others after an interruption: where files lie, and what changes no step. */
+  private static final Set<String> MAY_CHANGE =
+      Set.of("model", "epochs", "steps", "recompute", "patience", "keep");
+
   @Mixin private ModelOptions model;
   @Mixin private TaskOptions data;
 
   @Mixin private MethodOptions methodOptions;
 
   @Mixin private DensityOptions density;
+
+  @Option(
+      names = "--lambda-ramp",
+      paramLabel = "START,END",
+      description = "Let lambda grow from 0 to full between these shares of the steps (0,0).")
+  private String lambdaRamp = "0,0";
 
   @Option(
       names = "--train-samples",
@@ -63,6 +77,12 @@ final class TrainCommand implements Callable<Integer> {
       names = "--adaptive",
       description = "ADA: train a weight in [0, 1] per MLP block; blocks that reach 0 are skipped.")
   private boolean adaptive;
+
+  @Option(
+      names = "--ada-rate",
+      paramLabel = "X",
+      description = "Learning rate of ADA's weights of blocks over that of all else (1).")
+  private double adaRate = 1;
 
   @Mixin private TrainerOptions trainer;
 
@@ -100,11 +120,24 @@ final class TrainCommand implements Callable<Integer> {
     if (out == null) {
       throw common.usage("Missing required option: '--out=DIR'");
     }
-    Trainer.Settings settings = trainer.settings(seed, density.loss(), density.ramp());
+    Trainer.Settings settings = trainer.settings(seed, density.loss(), ramp(), adaRate);
     try (Engine engine = common.engine();
         ModelSource source = methodOptions.isQlora() ? model.openQuantised() : model.open()) {
       return train(engine, source, Work.of(model, source, data, seed, share()), settings);
     }
+  }
+
+  /** How λ grows. */
+  private Ramp ramp() {
+    String[] parts = lambdaRamp.split(",");
+    try {
+      if (parts.length == 2) {
+        return new Ramp(Double.parseDouble(parts[0]), Double.parseDouble(parts[1]));
+      }
+    } catch (NumberFormatException e) {
+      // told below
+    }
+    throw new UserException("--lambda-ramp needs two shares such as 0.3,0.8, got " + lambdaRamp);
   }
 
   private Work.Share share() {
@@ -131,9 +164,17 @@ final class TrainCommand implements Callable<Integer> {
       ModelSource source, Work<M> work, PeftMethod method, M trained, Trainer<M> run)
       throws IOException {
     Path checkpoint = out.resolve(Trainer.LAST);
-    long from = resume && Files.exists(checkpoint) ? run.restore(checkpoint) : 0;
-    if (from == 0) {
-      Files.deleteIfExists(out.resolve(Trainer.BEST)); // of an earlier run
+    Json configuration = configuration(source, method);
+    Path options = out.resolve("options.json");
+    boolean goesOn = resume && Files.exists(checkpoint);
+    if (goesOn) {
+      requireSame(options, configuration);
+    }
+    long from = goesOn ? run.restore(checkpoint) : 0;
+    if (from == 0) { // what an earlier run has left is not of this one
+      Files.deleteIfExists(out.resolve(Trainer.BEST));
+      Files.deleteIfExists(checkpoint);
+      AtomicFile.write(options, configuration.pretty());
     }
     Path logFile = out.resolve("log.jsonl");
     long start = System.nanoTime();
@@ -157,13 +198,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     RunMetrics metrics =
         metrics(
-            work,
-            trained,
-            run,
-            result,
-            (System.nanoTime() - start) * 1e-9,
-            configuration(source, method),
-            method);
+            work, trained, run, result, (System.nanoTime() - start) * 1e-9, configuration, method);
     if (method != null) {
       Path adapter = out.resolve("adapter");
       AdapterFile.save(adapter, trained, method, work.taskType(), source.name());
@@ -174,6 +209,37 @@ final class TrainCommand implements Callable<Integer> {
     metrics.write(out.resolve("metrics.json"));
     Summary.print(common, metrics);
     return 0;
+  }
+
+  /**
+   * Refuses to go on with a run of other options. A checkpoint knows what its steps depend on; what the
+   * model is made of, and how long its texts are, only the command line says.
+   *
+   * @param file what the first run was told; need not exist
+   */
+  private static void requireSame(Path file, Json now) throws IOException {
+    if (!Files.exists(file)) {
+      return;
+    }
+    Map<String, Json> first = Json.read(file).members();
+    Set<String> names = new LinkedHashSet<>(first.keySet());
+    names.addAll(now.members().keySet());
+    names.removeAll(MAY_CHANGE);
+    for (String name : names) {
+      String before = String.valueOf(first.get(name));
+      String after = String.valueOf(now.members().get(name));
+      if (!after.equals(before)) {
+        throw new UserException(
+            file
+                + ": the run began with "
+                + name
+                + " "
+                + before
+                + ", not "
+                + after
+                + "; repeat the options of the first run, or leave out --resume");
+      }
+    }
   }
 
   /** The model with what is trained; without a method where that is all of it. */
@@ -267,7 +333,7 @@ final class TrainCommand implements Callable<Integer> {
       c.put("surrogate_parameter", loss.parameter());
       c.put("lambda", loss.lambda());
       c.put("form", loss.form().name().toLowerCase(Locale.ROOT));
-      c.put("lambda_ramp", new double[] {density.ramp().start(), density.ramp().end()});
+      c.put("lambda_ramp", new double[] {ramp().start(), ramp().end()});
       c.put("padding", loss.padding().name().toLowerCase(Locale.ROOT));
     }
     if (trainSamples != Integer.MAX_VALUE) {
@@ -280,6 +346,9 @@ final class TrainCommand implements Callable<Integer> {
     trainer.describe(c);
     if (adaptive) {
       c.put("adaptive", true);
+    }
+    if (adaRate != 1) {
+      c.put("ada_rate", adaRate);
     }
     c.put("seed", seed);
     return Json.of(c);

@@ -41,12 +41,6 @@ final class TrainerOptions {
   private double learningRate = 1e-3;
 
   @Option(
-      names = "--ada-rate",
-      paramLabel = "X",
-      description = "Learning rate of ADA's weights of blocks over that of all else (1).")
-  private double adaRate = 1;
-
-  @Option(
       names = "--schedule",
       paramLabel = "NAME",
       description = "How the learning rate falls: ${COMPLETION-CANDIDATES} (LINEAR).")
@@ -97,7 +91,12 @@ final class TrainerOptions {
     return keep == Keep.BEST;
   }
 
-  Trainer.Settings settings(long seed, DensityLoss loss, Ramp ramp) {
+  /**
+   * What was chosen.
+   *
+   * @param blocks learning rate of ADA's weights over that of all else
+   */
+  Trainer.Settings settings(long seed, DensityLoss loss, Ramp ramp, double blocks) {
     if (epochs != null && steps != null) {
       throw new UserException("--epochs and --steps exclude each other");
     }
@@ -107,7 +106,7 @@ final class TrainerOptions {
         batch,
         parts,
         recompute,
-        new Rate(shape, learningRate, warmUp, adaRate),
+        new Rate(shape, learningRate, warmUp, blocks),
         weightDecay,
         clip,
         seed,
@@ -131,9 +130,6 @@ final class TrainerOptions {
       c.put("recompute", true);
     }
     c.put("lr", learningRate);
-    if (adaRate != 1) {
-      c.put("ada_rate", adaRate);
-    }
     c.put("schedule", shape.name().toLowerCase(Locale.ROOT));
     c.put("warmup", warmUp);
     c.put("weight_decay", weightDecay);

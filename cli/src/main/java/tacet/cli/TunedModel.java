@@ -9,9 +9,13 @@ import tacet.transformer.Part;
 import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 
-/** A classifier as it is used: with its adapter merged where that costs nothing. */
-final class TunedModel {
-  private TunedModel() {}
+/**
+ * A classifier as it is used: with its adapter merged where that costs nothing.
+ *
+ * @param model ready for inference
+ * @param method how it was tuned, by its adapter; null without one
+ */
+record TunedModel(TextModel model, String method) {
 
   /**
    * Loads a classifier.
@@ -19,7 +23,7 @@ final class TunedModel {
    * @param adapter in peft's format; null for the model's own head
    * @throws UserException if there is neither an adapter nor a head
    */
-  static TextModel load(
+  static TunedModel load(
       ModelOptions options, ModelSource source, Path adapter, int outputs, long seed)
       throws IOException {
     if (adapter == null && !source.hasClassifier()) {
@@ -28,9 +32,11 @@ final class TunedModel {
     }
     TextModel base = options.classifier(source, outputs, seed).model();
     if (adapter == null) {
-      return base;
+      return new TunedModel(base, null);
     }
-    return Ada.finish(merged(Ada.load(adapter, AdapterFile.load(adapter, base).model())));
+    AdapterFile.Loaded<TextModel> loaded = AdapterFile.load(adapter, base);
+    TextModel used = Ada.finish(merged(Ada.load(adapter, loaded.model())));
+    return new TunedModel(used, loaded.method().name());
   }
 
   /**

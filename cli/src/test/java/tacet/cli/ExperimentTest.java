@@ -8,9 +8,13 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tacet.deft.report.LogEntry;
+import tacet.deft.report.RunLog;
 import tacet.transformer.checkpoint.Json;
 
 /** {@code tacet experiment}, {@code pretrain} and {@code prune} on tiny models. */
@@ -29,6 +33,58 @@ class ExperimentTest {
     Cli.Result r = Cli.run("experiment", "fly", "--out", temp);
     assertThat(r.code()).isEqualTo(1);
     assertThat(r.err()).contains("neither a file nor one of").hasLineCount(1);
+  }
+
+  /** What --plan prints are the commands themselves. */
+  @Test
+  void plannedCommandsCanBeTyped() throws IOException {
+    Path model = Cli.tinyModel(temp.resolve("a model"));
+    Path data = Cli.tinyTask(temp.resolve("SST-2"));
+    Path plan = temp.resolve("plan.toml");
+    Files.writeString(
+        plan,
+        """
+        model = "%s"
+        tasks = ["SST-2", "reviews"]
+        methods = ["lora"]
+        seeds = [1]
+        refit = 40
+        activation = "gelu"
+        steps = 1
+        evaluate-every = 0
+        dev-samples = 4
+        max-length = 16
+        after = ["evaluate"]
+        [data]
+        SST-2 = "%s"
+        [variants.PEFT]
+        rslora = true
+        adaptive = true
+        [variants.DEFT]
+        rslora = false
+        surrogate = "tanh"
+        """
+            .formatted(model, data));
+    Path out = temp.resolve("out");
+    Cli.Result planned = Cli.run(experiment(plan, out, "--plan"));
+    assertThat(planned.err()).isEmpty();
+    List<String> lines = planned.out().lines().toList();
+    assertThat(lines).hasSize(1 + 2 * 4).allMatch(l -> l.startsWith("tacet "));
+    assertThat(lines.get(0)).startsWith("tacet refit --model '").contains("--data " + data);
+    assertThat(lines.get(1)).contains(" --rslora --adaptive").doesNotContain("true");
+    for (String line : lines) {
+      List<String> words = new ArrayList<>();
+      Matcher word = Pattern.compile("'([^']*)'|(\\S+)").matcher(line.substring("tacet ".length()));
+      while (word.find()) {
+        words.add(word.group(1) == null ? word.group(2) : word.group(1));
+      }
+      words.add("--quiet");
+      Cli.Result typed = Cli.run(words.toArray());
+      assertThat(typed.err()).as(line).isEmpty();
+    }
+    Cli.Result two = Cli.run(experiment(plan, out, "--set", "data.reviews=elsewhere", "--plan"));
+    assertThat(two.code()).isEqualTo(1);
+    assertThat(two.err()).contains("from one folder", "elsewhere").hasLineCount(1);
   }
 
   private Object[] experiment(Path plan, Path out, Object... more) {
@@ -245,6 +301,62 @@ class ExperimentTest {
       assertThat(Json.parse(p.out(), "out").get("points").elements().get(0).get("score").asDouble())
           .isEqualTo(metrics.get("score").asDouble());
     }
+  }
+
+  @Test
+  void pretrainingRefusesBeforeItWrites() throws IOException {
+    Path latin = temp.resolve("latin.txt");
+    Files.write(latin, new byte[] {'a', (byte) 0xE9, '\n'});
+    Path out = temp.resolve("model");
+    Object[][] wrong = {
+      {"latin.txt: not valid UTF-8", "--text", latin},
+      {"a folder", "--text", temp},
+      {"none.txt: no such file", "--text", temp.resolve("none.txt")},
+      {"--heads", "--heads", 0},
+      {"--heads", "--heads", 0, "--architecture", "t5"},
+      {"--hidden 30", "--hidden", 30},
+      {"mish", "--activation", "mish"},
+    };
+    for (Object[] options : wrong) {
+      List<Object> command = new ArrayList<>(List.of("pretrain", "--out", out, "--quiet"));
+      command.addAll(List.of(options).subList(1, options.length));
+      Cli.Result r = Cli.run(command.toArray());
+      assertThat(r.code()).isEqualTo(1);
+      assertThat(r.err())
+          .startsWith("tacet: ")
+          .contains(options[0].toString())
+          .doesNotContain("Exception")
+          .hasLineCount(1);
+      assertThat(out).doesNotExist();
+    }
+  }
+
+  /** The metrics that are printed are those of the model that is written. */
+  @Test
+  void pretrainingSaysWhatItKeeps() throws IOException {
+    Path text = temp.resolve("text.txt");
+    StringBuilder lines = new StringBuilder();
+    for (int i = 0; i < 60; i++) {
+      lines.append("anna hid the key number ").append(i % 7).append(" in the kitchen.\n");
+    }
+    Files.writeString(text, lines.toString());
+    Path out = temp.resolve("model");
+    List<Object> command = new ArrayList<>(List.of("pretrain", "--text", text, "--layers", 1));
+    command.addAll(List.of("--hidden", 16, "--heads", 2, "--intermediate", 24, "--batch", 8));
+    command.addAll(List.of("--steps", 24, "--lr", "3", "--evaluate-every", 2, "--keep", "best"));
+    command.addAll(List.of("--quiet", "--json", "--out", out));
+    Cli.Result r = Cli.run(command.toArray());
+    assertThat(r.err()).isEmpty();
+    List<LogEntry.Evaluation> seen =
+        RunLog.read(out.resolve("pretraining/log.jsonl")).stream()
+            .filter(LogEntry.Evaluation.class::isInstance)
+            .map(LogEntry.Evaluation.class::cast)
+            .filter(e -> e.step() > 0)
+            .toList();
+    double best = seen.stream().mapToDouble(LogEntry.Evaluation::score).max().orElseThrow();
+    assertThat(seen.get(seen.size() - 1).score()).as("a test that can fail").isLessThan(best);
+    assertThat(Json.parse(r.out(), "out").get("metrics").get("accuracy").asDouble())
+        .isEqualTo(best);
   }
 
   @Test

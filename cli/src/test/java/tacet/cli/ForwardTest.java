@@ -331,6 +331,38 @@ class ForwardTest {
     }
   }
 
+  /** A density is one of activations: it needs no labels, and has the same value without. */
+  @Test
+  void densityIsWrittenWithoutLabelsToo() throws Exception {
+    Path dir = golden("bert-relu");
+    Path whole = dir.resolve("inputs.safetensors");
+    Path bare = temp.resolve("bare.safetensors");
+    SafeTensorsWriter writer = new SafeTensorsWriter();
+    try (SafeTensors in = SafeTensors.open(whole)) {
+      for (String name : in.names()) {
+        if (!name.equals("labels")) {
+          writer.addLongs(name, in.read(name).shape(), in.readLongs(name), DType.I64);
+        }
+      }
+    }
+    writer.write(bare);
+    List<Tensor> found = new ArrayList<>();
+    for (Path inputs : List.of(whole, bare)) {
+      Path out = temp.resolve("density.safetensors");
+      Object[] command = {"forward", "--model", dir, "--inputs", inputs, "--output", out};
+      List<Object> all = new ArrayList<>(List.of(command));
+      all.addAll(List.of("--surrogate", "tanh", "--lambda", "0.5"));
+      assertThat(Cli.run(all.toArray()).err()).isEmpty();
+      try (SafeTensors written = SafeTensors.open(out)) {
+        assertThat(written.names().contains("loss")).isEqualTo(inputs == whole);
+        found.add(written.read("density"));
+        found.add(written.read("density_loss"));
+      }
+    }
+    assertThat(found.get(2).data()).isEqualTo(found.get(0).data());
+    assertThat(found.get(3).item()).isEqualTo(found.get(1).item()).isPositive();
+  }
+
   @Test
   void mistakesAreOneLine() throws Exception {
     Path dir = golden("bert-relu");

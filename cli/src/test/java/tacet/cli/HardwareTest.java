@@ -130,6 +130,46 @@ class HardwareTest {
     assertThat(ActivationTrace.read(padded).withoutPadding().validTokens(0)).isBetween(4, 12);
   }
 
+  /** What the help names holds for traces and energy too, and what is not said follows from the adapter. */
+  @Test
+  void devSamplesAndTheKindOfTheAdapterCount() throws IOException {
+    Path prefix = temp.resolve("prefix");
+    Object[] task = {"--model", model, "--task", "SST-2", "--data", data, "--quiet"};
+    ok(
+        with(
+            with(new Object[] {"train"}, task),
+            "--method",
+            "prefix",
+            "--virtual-tokens",
+            3,
+            "--steps",
+            1,
+            "--evaluate-every",
+            0,
+            "--out",
+            prefix));
+    Object[] tuned =
+        with(task, "--adapter", prefix.resolve("adapter"), "--dev-samples", 6, "--json");
+    Path file = temp.resolve("prefix.trace");
+    Json traced = Json.parse(ok(with(new Object[] {"trace", "--out", file}, tuned)).out(), "out");
+    assertThat(traced.get("sequences").asInt()).isEqualTo(6);
+    assertThat(ActivationTrace.read(file).header().method()).isEqualTo("prefix");
+
+    Object[] energy = with(new Object[] {"energy", "--pad-to", 16}, tuned);
+    Json rows = Json.parse(ok(energy).out(), "out").get("rows");
+    Json plain = rows.elements().get(0);
+    Json table2 = rows.elements().get(5);
+    assertThat(plain.get("scope").asString()).isEqualTo("LEAF_HF");
+    assertThat(table2.get("scope").asString()).isEqualTo("PAPER_TABLE2");
+    assertThat(table2.get("models").toString()).isEqualTo(plain.get("models").toString());
+    // Six examples are one batch of 6 x 16 tokens, each of which is 16 numbers to a query.
+    Json few = Json.parse(ok(with(energy, "--modules", "--scope", "LEAF_HF")).out(), "out");
+    Json modules = few.get("rows").elements().get(0).get("models").elements().get(0).get("modules");
+    assertThat(modules.toString()).contains("\"TI\":1536.0");
+    Object[] none = with(task, "--adapter", adapter, "--dev-samples", 0);
+    refused(1, "--dev-samples must be", with(new Object[] {"energy"}, none));
+  }
+
   // ---------------------------------------------------------------- energy
 
   /** The RoBERTa-large rows of Table 2, from densities alone, as derived beforehand from element counts. */
@@ -178,6 +218,10 @@ class HardwareTest {
     assertThat(same.get("rows").elements().get(0).get("change_percent").asDouble()).isNegative();
     String own = ok("energy", "--shape", "16,40,2,2,20,32,2", "--densities", "30").out();
     assertThat(own).contains("PAPER_TABLE2", "effectual C").doesNotContain("change %");
+    Object[] shape = {"energy", "--shape", "bert-base", "--densities", "50"};
+    refused(2, "needs --extra", with(shape, "--tuning", "adapter"));
+    refused(2, "needs --extra", with(shape, "--tuning", "prompt", "--extra", 0));
+    refused(2, "--tuning says it", with(shape, "--method", "adapter"));
   }
 
   @Test
@@ -325,6 +369,28 @@ class HardwareTest {
     assertThat(dense).contains("systolic-WS-12x14", "1.00x");
   }
 
+  /** No zeros, nothing but zeros, zeros of weights too, a single token: each with its figures. */
+  @Test
+  void extremesAreSimulatedAndDrawn() throws IOException {
+    Path csv =
+        Files.writeString(
+            temp.resolve("mine.csv"), "Layer, M, N, K,\na, 1, 32, 48,\nb.out, 1, 1, 1,\n");
+    for (String density : new String[] {"0", "1", "0.5"}) {
+      for (String fidelity : new String[] {"tile", "analytic"}) {
+        Object[] command = {"simulate", "--topology", csv, "--density", density};
+        command = with(command, "--fidelity", fidelity, "--out", temp.resolve("out"), "--json");
+        String json = ok(with(command, "--quiet")).out();
+        assertThat(json).as(density).doesNotContain("NaN", "Infinity");
+        assertThat(Json.parse(json, "stdout").get("layers").elements()).isNotEmpty();
+      }
+    }
+    Object[] pruned = {"simulate", "--trace", trace, "--weight-density", "0.5", "--arch"};
+    for (String fidelity : new String[] {"tile", "analytic"}) {
+      Path out = temp.resolve("pruned");
+      ok(with(pruned, "two-sided", "--fidelity", fidelity, "--out", out, "--quiet"));
+    }
+  }
+
   @Test
   void listsAndShowsWhatComesAlong() {
     String list = ok("simulate", "--list").out();
@@ -425,6 +491,10 @@ class HardwareTest {
         "--out",
         out);
     refused(2, "--out DIR", "simulate", "--trace", trace);
+    Object[] topology = {"simulate", "--topology", "minilm", "--out", out, "--quiet"};
+    refused(2, "no layer's name ends so", with(topology, "--density", "mpl.out=0.1"));
+    refused(2, "--density must be", with(topology, "--density", "0.1", "--density", "mlp.out=7"));
+    refused(2, "belong to --trace", with(topology, "--samples", 3));
     refused(
         2,
         "--density to --topology",

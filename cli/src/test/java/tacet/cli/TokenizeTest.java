@@ -55,5 +55,11 @@ class TokenizeTest {
     assertThat(r.code()).isEqualTo(1);
     assertThat(r.err()).hasLineCount(1).contains("none: no such file");
     assertThat(Cli.run("tokenize", "--input", lines).code()).isEqualTo(2);
+    Path latin = temp.resolve("latin.jsonl");
+    Files.write(latin, new byte[] {'"', (byte) 0xE9, '"'});
+    r = Cli.run("tokenize", "--tokenizer", vocabulary, "--input", latin);
+    assertThat(r.err()).hasLineCount(1).contains("latin.jsonl: not valid UTF-8");
+    r = Cli.run("tokenize", "--tokenizer", vocabulary, "--input", temp);
+    assertThat(r.err()).hasLineCount(1).contains("a folder");
   }
 }

@@ -141,6 +141,39 @@ class TrainTest {
         .isEqualTo(RunLog.read(two.resolve("log.jsonl")).stream().map(LogEntry::step).toList());
   }
 
+  /** A checkpoint does not know what the model is made of, or how its texts are cut; the folder does. */
+  @Test
+  void goesOnWithTheSameOptionsOnly() throws IOException {
+    Path out = temp.resolve("out");
+    Object[] first = {"--epochs", 2, "--adaptive"};
+    train(out, first);
+    byte[] before = adapter(out);
+    Object[][] others = {
+      {"--alpha", 3},
+      {"--lora-dropout", 0},
+      {"--activation", "gelu"},
+      {"--max-length", 6},
+      {"--rank-pattern", "query=2"},
+    };
+    List<Object> command = new ArrayList<>(List.of("train", "--model", temp.resolve("model")));
+    command.addAll(List.of("--task", "SST-2", "--data", temp.resolve("data"), "--rank", 4));
+    command.addAll(List.of("--targets", "query,value,intermediate.dense,output.dense"));
+    command.addAll(List.of("--batch", 8, "--lr", "1e-2", "--quiet", "--resume", "--out", out));
+    for (Object[] other : others) {
+      Cli.Result r = Cli.run(with(with(command.toArray(), first), other));
+      assertThat(r.code()).as(other[0].toString()).isEqualTo(1);
+      assertThat(r.err())
+          .contains("options.json", other[0].toString().substring(2).replace('-', '_'), "--resume")
+          .hasLineCount(1);
+    }
+    Cli.Result plain = Cli.run(with(command.toArray(), "--epochs", 2));
+    assertThat(plain.err()).contains("adaptive true, not null").hasLineCount(1);
+    List<LogEntry> log = RunLog.read(out.resolve("log.jsonl"));
+    train(out, with(first, "--resume", "--threads", 1));
+    assertThat(adapter(out)).isEqualTo(before);
+    assertThat(RunLog.read(out.resolve("log.jsonl"))).isEqualTo(log);
+  }
+
   private static Object[] with(Object[] a, Object... b) {
     List<Object> all = new ArrayList<>(List.of(a));
     all.addAll(List.of(b));
@@ -154,7 +187,9 @@ class TrainTest {
       {"fly"},
       {"train"},
       {"train", "--model", "x", "--task", "SST-2", "--out", "y", "--lr", "z"},
-      {"forward", "--model", "x", "--inputs", "a", "--output", "b", "--threads", "0"}
+      {"forward", "--model", "x", "--inputs", "a", "--output", "b", "--threads", "0"},
+      {"forward", "--model", "x", "--inputs", "a", "--output", "b", "--lambda-ramp", "0,1"},
+      {"pretrain", "--out", "x", "--ada-rate", "3"}
     };
     for (String[] args : wrong) {
       Cli.Result r = Cli.run((Object[]) args);
@@ -179,6 +214,13 @@ class TrainTest {
       {"--task", "SST-2", "--data", data, "--surrogate", "tanh", "--lambda", "-1"},
       {"--task", "SST-2", "--data", data, "--surrogate", "tanh", "--lambda-ramp", "3"},
       {"--task", "SST-2", "--data", data, "--epochs", "0"},
+      {"--task", "SST-2", "--data", data, "--lambda", "0.1"},
+      {"--task", "SST-2", "--data", data, "--beta", "5"},
+      {"--task", "SST-2", "--data", data, "--modules-to-save", "poler.dense"},
+      {"--task", "SST-2", "--data", data, "--rank-pattern", "qery=2"},
+      {"--task", "SST-2", "--data", data, "--alpha-pattern", "layer.7.*query=2"},
+      {"--task", "SST-2", "--data", data, "--dev-samples", "-1"},
+      {"--task", "SST-2", "--data", data, "--out", model.resolve("config.json")},
     };
     for (Object[] options : wrong) {
       Object[] command = {"train", "--model", model, "--out", temp.resolve("out")};
@@ -188,6 +230,8 @@ class TrainTest {
           .as(java.util.Arrays.toString(options))
           .startsWith("tacet: ")
           .hasLineCount(1)
+          .contains(" ")
+          .doesNotEndWith("config.json\n")
           .doesNotContain("Exception");
     }
   }
