@@ -8,6 +8,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import tacet.autograd.Parameter;
 import tacet.deft.Ada;
 import tacet.deft.Evaluator;
 import tacet.deft.report.RunMetrics;
@@ -54,6 +55,15 @@ final class EvaluateCommand implements Callable<Integer> {
     }
   }
 
+  /** What the weights take in memory as they are kept: in floats, or in fewer bits. */
+  private static double megabytes(Part model) {
+    long bytes = 0;
+    for (Parameter p : Surgery.parameters(model).values()) {
+      bytes += p.compact() != null ? p.compact().bytes() : 4L * p.shape().size();
+    }
+    return bytes / (double) (1 << 20);
+  }
+
   private <M extends Part> int evaluate(Engine engine, ModelSource source, Work<M> work)
       throws IOException {
     M base = work.model();
@@ -79,7 +89,7 @@ final class EvaluateCommand implements Callable<Integer> {
     configuration.put("weights", model.weights());
     configuration.put("max_length", data.maxLength());
     configuration.put("skipped_blocks", Ada.skipped(plain));
-    configuration.put("weights_mb", Surgery.count(Surgery.parameters(plain)) * 4.0 / (1 << 20));
+    configuration.put("weights_mb", megabytes(plain));
     RunMetrics metrics =
         new RunMetrics(
             work.problem().name(),

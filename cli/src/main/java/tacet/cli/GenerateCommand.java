@@ -153,6 +153,12 @@ final class GenerateCommand implements Callable<Integer> {
   }
 
   private Strategy strategy() {
+    if (!sample && (temperature != 1 || topK != 0 || topP != 1)) {
+      throw common.usage("--temperature, --top-k and --top-p belong to --sample");
+    }
+    if (beams == 1 && (lengthPenalty != 1 || !earlyStopping.equals("false"))) {
+      throw common.usage("--length-penalty and --early-stopping belong to --beams of at least 2");
+    }
     try {
       if (sample) {
         if (beams != 1) {

@@ -10,6 +10,8 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -51,6 +53,9 @@ import picocli.CommandLine.Spec;
       SimulateCommand.class
     })
 public final class Main implements Runnable {
+  private static final Pattern BESIDE =
+      Pattern.compile("(|.*[/\\\\])\\.([^/\\\\]+)\\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.tmp");
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -98,8 +103,8 @@ public final class Main implements Runnable {
   private static int failure(Exception e, boolean debug, PrintWriter err) {
     Throwable cause = e instanceof UncheckedIOException u ? u.getCause() : e;
     String message = cause.getMessage();
-    if (cause instanceof FileSystemException file && file.getReason() == null) {
-      message = message + ": " + reason(file);
+    if (cause instanceof FileSystemException file) {
+      message = told(file);
     } else if (message == null
         || !(cause instanceof UserException
             || cause instanceof IOException
@@ -113,6 +118,17 @@ public final class Main implements Runnable {
       e.printStackTrace(err);
     }
     return 1;
+  }
+
+  /** A file that is written beside its place and renamed is called by the name that it will have. */
+  private static String told(FileSystemException e) {
+    Matcher beside = BESIDE.matcher(e.getFile() == null ? "" : e.getFile());
+    String reason = e.getReason() == null ? reason(e) : e.getReason();
+    if (!beside.matches()) {
+      return e.getReason() == null ? e.getMessage() + ": " + reason : e.getMessage();
+    }
+    boolean homeless = e instanceof NoSuchFileException;
+    return beside.group(1) + beside.group(2) + ": " + (homeless ? "its folder is missing" : reason);
   }
 
   /** What Java says by the class of an error only. */

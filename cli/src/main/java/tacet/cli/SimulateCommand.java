@@ -102,7 +102,7 @@ final class SimulateCommand implements Callable<Integer> {
       names = "--sweep-samples",
       paramLabel = "N",
       description = "Sequences for the sweeps of the figures (40); 0 for no sweeps.")
-  private int sweepSamples = 40;
+  private int sweepSamples = SWEEP_SAMPLES;
 
   @Option(names = "--seed", paramLabel = "N", description = "Of all random places (1).")
   private long seed = 1;
@@ -122,6 +122,7 @@ final class SimulateCommand implements Callable<Integer> {
   @Mixin private Common common;
 
   private static final int TOPOLOGY_SWEEP_LAYERS = 12;
+  private static final int SWEEP_SAMPLES = 40;
 
   private SimulateCommand() {}
 
@@ -402,6 +403,9 @@ final class SimulateCommand implements Callable<Integer> {
     }
     if (fidelity != Fidelity.TILE) {
       c.append(" --fidelity ").append(fidelity);
+    }
+    if (sweepSamples != SWEEP_SAMPLES) {
+      c.append(" --sweep-samples ").append(sweepSamples);
     }
     return c.append(" --seed ").append(seed).append(" --out DIR").toString();
   }

@@ -389,6 +389,11 @@ class ForwardTest {
       messages.add(r.err());
     }
     assertThat(messages).hasSize(cases.size());
+    for (Path to : List.of(temp.resolve("none/out.safetensors"), temp)) {
+      Cli.Result r = Cli.run("forward", "--model", dir, "--inputs", in, "--output", to);
+      assertThat(r.code()).isEqualTo(1);
+      assertThat(r.err()).startsWith("tacet: " + to + ": ").hasLineCount(1).doesNotContain(".tmp");
+    }
     assertThat(Files.exists(out)).isFalse();
   }
 }

@@ -317,6 +317,8 @@ class HardwareTest {
             temp.resolve("plain"),
             "--quiet");
     assertThat(plain.out()).contains("lanes-16x16x16-sync1", "broadcast-64-queue8", "speed-up");
+    assertThat(Files.readString(temp.resolve("plain/report.html")))
+        .contains("--samples 3 --drop-padding --sweep-samples 0 ");
   }
 
   @Test

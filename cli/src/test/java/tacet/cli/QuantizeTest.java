@@ -203,8 +203,12 @@ class QuantizeTest {
               data,
               "--quiet",
               "--json");
-      assertThat(Json.parse(r.out(), "evaluate").get("score").asDouble())
-          .isEqualTo(trained.get("score").asDouble());
+      Json judged = Json.parse(r.out(), "evaluate");
+      assertThat(judged.get("score").asDouble()).isEqualTo(trained.get("score").asDouble());
+      double parameters =
+          100 * trained.get("trainable").asDouble() / trained.get("trainable_percent").asDouble();
+      assertThat(judged.get("configuration").get("weights_mb").asDouble())
+          .isLessThan(0.8 * 4 * parameters / (1 << 20));
     }
   }
 

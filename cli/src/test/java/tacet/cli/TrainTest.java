@@ -189,6 +189,8 @@ class TrainTest {
       {"train", "--model", "x", "--task", "SST-2", "--out", "y", "--lr", "z"},
       {"forward", "--model", "x", "--inputs", "a", "--output", "b", "--threads", "0"},
       {"forward", "--model", "x", "--inputs", "a", "--output", "b", "--lambda-ramp", "0,1"},
+      {"generate", "--model", "x", "--text", "a", "--top-k", "3"},
+      {"generate", "--model", "x", "--text", "a", "--sample", "--length-penalty", "2"},
       {"pretrain", "--out", "x", "--ada-rate", "3"}
     };
     for (String[] args : wrong) {
