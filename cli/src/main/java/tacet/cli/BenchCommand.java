@@ -72,8 +72,8 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (rounds < 1 || tokens < 1) {
-      throw common.usage("--rounds and --tokens must be at least 1");
+    if (rounds < 1 || tokens < 1 || warmUp != null && warmUp < 0) {
+      throw common.usage("--rounds and --tokens must be at least 1, --warm-up not negative");
     }
     Interleaved.Settings usual = quick ? Interleaved.Settings.QUICK : Interleaved.Settings.STANDARD;
     Interleaved.Settings settings =

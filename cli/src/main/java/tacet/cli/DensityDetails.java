@@ -36,6 +36,18 @@ final class DensityDetails {
 
   private DensityDetails() {}
 
+  /** Refuses what cannot be shown, before a model is run. */
+  void check(Common common) {
+    if (samples < 1) {
+      throw common.usage("--firing-samples must be at least 1, got " + samples);
+    }
+    for (double tau : thresholds) {
+      if (!(tau >= 0)) {
+        throw common.usage("--thresholds must be 0 or more, got " + tau);
+      }
+    }
+  }
+
   /** What was asked for, as JSON members; prints it too unless the output is JSON. */
   <M extends Part> Map<String, Object> run(
       Engine engine, M model, Problem<M> problem, Common common) {

@@ -29,8 +29,8 @@ import tacet.tensor.Engine;
     sortOptions = false,
     description = {
       "Prints the energy ratio of a zero-skipping accelerator (the analytic model behind Table 2 of the"
-          + " paper) in every scope, with its counters and where the saving comes from: for a model on a"
-          + " task's dev set (--model …), from a shape and densities (--shape …), or the paper's"
+          + " paper) in every scope, with its counters and where the saving comes from: for a BERT or"
+          + " RoBERTa on a task's dev set (--model …), from a shape and densities (--shape …), or the paper's"
           + " RoBERTa-large rows from their densities (--table2)."
     })
 final class EnergyCommand implements Callable<Integer> {

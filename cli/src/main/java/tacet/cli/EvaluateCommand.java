@@ -49,6 +49,7 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    details.check(common);
     try (Engine engine = common.engine();
         ModelSource source = model.open()) {
       return evaluate(engine, source, Work.of(model, source, data, seed, Work.Share.NONE));

@@ -54,7 +54,8 @@ import picocli.CommandLine.Spec;
     })
 public final class Main implements Runnable {
   private static final Pattern BESIDE =
-      Pattern.compile("(|.*[/\\\\])\\.([^/\\\\]+)\\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.tmp");
+      Pattern.compile(
+          "(|.*[/\\\\])\\.([^/\\\\]+)\\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.tmp");
 
   @Spec private CommandSpec spec;
 

@@ -180,6 +180,9 @@ final class SimulateCommand implements Callable<Integer> {
     if (out == null) {
       throw common.usage("name the folder to write to with --out DIR");
     }
+    if (Files.exists(out) && !Files.isDirectory(out)) { // before minutes of work
+      throw new UserException("--out " + out + " is a file; name a folder");
+    }
     if (compare != null && trace == null || !densities.isEmpty() && topology == null) {
       throw common.usage("--compare belongs to --trace, --density to --topology");
     }

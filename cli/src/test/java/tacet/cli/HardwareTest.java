@@ -497,6 +497,8 @@ class HardwareTest {
     refused(2, "no layer's name ends so", with(topology, "--density", "mpl.out=0.1"));
     refused(2, "--density must be", with(topology, "--density", "0.1", "--density", "mlp.out=7"));
     refused(2, "belong to --trace", with(topology, "--samples", 3));
+    refused(1, "is a file", "simulate", "--trace", trace, "--out", trace);
+    refused(1, "a folder, not a trace", "simulate", "--trace", temp, "--out", out);
     refused(
         2,
         "--density to --topology",

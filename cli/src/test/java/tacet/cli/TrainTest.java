@@ -190,6 +190,9 @@ class TrainTest {
       {"forward", "--model", "x", "--inputs", "a", "--output", "b", "--threads", "0"},
       {"forward", "--model", "x", "--inputs", "a", "--output", "b", "--lambda-ramp", "0,1"},
       {"generate", "--model", "x", "--text", "a", "--top-k", "3"},
+      {"evaluate", "--model", "x", "--task", "reviews", "--firing-samples", "0"},
+      {"evaluate", "--model", "x", "--task", "reviews", "--thresholds", "1,-1"},
+      {"bench", "kernels", "--warm-up", "-1"},
       {"generate", "--model", "x", "--text", "a", "--sample", "--length-penalty", "2"},
       {"pretrain", "--out", "x", "--ada-rate", "3"}
     };

@@ -78,10 +78,15 @@ public final class EnergyProbe {
    * A meter that has seen all leaf calls of a model on these batches, to be read in any scope.
    *
    * @param model an encoder with merged adapters
+   * @throws IllegalArgumentException if it is neither a BERT nor a RoBERTa
    */
   public static EnergyMeter meter(Engine engine, TextModel model, List<Dataset.Cut> batches) {
     EnergyProbe probe = new EnergyProbe();
     TextModel probed = Surgery.replace(model, probe::wrap);
+    if (probe.heads == 0) { // of others, leaves would be passed over without a word
+      throw new IllegalArgumentException(
+          "the energy ratio counts the modules of a BERT or RoBERTa; this model is neither");
+    }
     for (Dataset.Cut cut : batches) {
       try (Pass pass = Pass.inference(engine)) {
         Batch batch = model.seen(cut.batch());

@@ -167,20 +167,33 @@ class ActivationTracerTest {
     return new Linear(Parameter.frozen(w), null);
   }
 
-  /** A gated MLP has two layers in the trace, and three products on a machine. */
-  @Test
-  void recordsTheGatedProduct() {
+  private static Gated gated() {
     Tensor table = Tensor.zeros(20, 4);
     for (int i = 0; i < table.size(); i++) {
       table.data()[i] = i % 7 - 3;
     }
-    Gated model =
-        new Gated(
-            Parameter.frozen(table),
-            linear(12, 4, "wi_0"),
-            linear(12, 4, "wi_1"),
-            linear(4, 12, "wo"),
-            Activation.of("relu"));
+    return new Gated(
+        Parameter.frozen(table),
+        linear(12, 4, "wi_0"),
+        linear(12, 4, "wi_1"),
+        linear(4, 12, "wo"),
+        Activation.of("relu"));
+  }
+
+  /** Leaves that the probe does not know would be missing from the sum. */
+  @Test
+  void otherModelsHaveNoEnergyRatio() {
+    try (Engine engine = Engine.ofThreads(1)) {
+      assertThatThrownBy(() -> EnergyProbe.meter(engine, gated(), data(5).sortedBatches(2)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("BERT or RoBERTa");
+    }
+  }
+
+  /** A gated MLP has two layers in the trace, and three products on a machine. */
+  @Test
+  void recordsTheGatedProduct() {
+    Gated model = gated();
     try (Engine engine = Engine.ofThreads(1)) {
       ActivationTrace t =
           ActivationTracer.trace(engine, model, data(5).sortedBatches(2), SOURCE, 0, false);

@@ -142,6 +142,9 @@ final class TraceFile {
   }
 
   static ActivationTrace read(Path file) throws IOException {
+    if (Files.isDirectory(file)) {
+      throw FormatException.atLine(file.toString(), 1, "a folder, not a trace");
+    }
     long size = Files.size(file);
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
       return new Reader(file.toString(), size, in).read();

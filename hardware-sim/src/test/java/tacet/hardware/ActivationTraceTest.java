@@ -178,6 +178,14 @@ class ActivationTraceTest {
   }
 
   @Test
+  void refusesAFolder() {
+    assertThatThrownBy(() -> ActivationTrace.read(folder))
+        .isInstanceOf(FormatException.class)
+        .hasMessageContaining(folder.toString())
+        .hasMessageContaining("a folder");
+  }
+
+  @Test
   void refusesMisuse() {
     var recorder = new ActivationTrace.Recorder(header(2, "a", "b"), true);
     assertThatThrownBy(() -> recorder.record(0, new float[2], 0))
