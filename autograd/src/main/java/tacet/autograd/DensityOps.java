@@ -52,9 +52,9 @@ public final class DensityOps {
     private static final float SMALLEST = 1e-6f;
 
     Function {
-      boolean fits =
+      boolean fits = // L0: ε² divides the slope at 0
           switch (surrogate) {
-            case L0 -> parameter * parameter >= Float.MIN_NORMAL; // the slope's divisor at 0
+            case L0 -> parameter > 0 && parameter * parameter >= Float.MIN_NORMAL;
             case TANH, SIGMOID -> parameter > 0;
             case L1 -> true;
           };
