@@ -3,7 +3,6 @@ package tacet.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import tacet.deft.Ada;
-import tacet.peft.AdapterFile;
 import tacet.peft.Lora;
 import tacet.transformer.Part;
 import tacet.transformer.Surgery;
@@ -30,7 +29,7 @@ final class TunedModel {
     if (adapter == null) {
       return base;
     }
-    return Ada.finish(merged(Ada.load(adapter, AdapterFile.load(adapter, base).model())));
+    return Ada.finish(merged(Ada.load(adapter, source.adapted(base, adapter).model())));
   }
 
   /**
@@ -41,7 +40,7 @@ final class TunedModel {
    */
   static <M extends Part> M of(Work<M> work, ModelSource source, Path adapter) throws IOException {
     if (adapter != null) {
-      M adapted = AdapterFile.load(adapter, work.model()).model();
+      M adapted = source.adapted(work.model(), adapter).model();
       return Ada.finish(merged(Ada.load(adapter, adapted)));
     }
     if (!source.hasHead()) {
