@@ -48,11 +48,11 @@ final class CompactLinear {
         .done();
   }
 
-  /** One or two rows are multiplied while the codes are read, which takes less than skipping does. */
   private static boolean skips(Engine engine, int t, long active, CompactMatrix w) {
-    return engine.skipsZeros()
-        && t > CompactMatMul.FEW
-        && active >= 0
-        && active <= engine.breakEven().density(t, w.k(), w.n()) * t * w.k();
+    double share = engine.breakEven().density(t, w.k(), w.n());
+    if (t <= CompactMatMul.FEW) {
+      share *= w.rowShare();
+    }
+    return engine.skipsZeros() && active >= 0 && active <= share * t * w.k();
   }
 }

@@ -9,6 +9,7 @@ import tacet.tensor.kernel.CompactMatMul;
 import tacet.tensor.kernel.CompactMatrix;
 import tacet.tensor.kernel.MatMul;
 import tacet.tensor.kernel.PackedMatrix;
+import tacet.tensor.kernel.SparseRows;
 import tacet.tensor.measure.Interleaved;
 
 /**
@@ -22,6 +23,9 @@ public final class QuantBars {
   private static final int N = 1024;
   private static final int COLD_BYTES = 96 << 20; // of each format, in turn: more than any cache
   private static final int[] TOKENS = {8, 32, 128};
+
+  private static final double[] DENSITIES = {.25, .1, .05, .02};
+  private static final int SILENT_ROWS = 97; // different activations in turn
 
   private final Results results;
   private final Options options;
@@ -39,6 +43,7 @@ public final class QuantBars {
     try (Engine engine = Engine.ofThreads(1)) {
       QuantBars bars = new QuantBars(options, engine);
       bars.cold();
+      bars.silent();
       bars.batches();
       bars.results.finish();
     }
@@ -92,6 +97,53 @@ public final class QuantBars {
       if (format == WeightFormat.NF4) {
         results.atLeast(6, "NF4, one token, cold weights: times faster than F32", ratio, 2.5);
       }
+    }
+  }
+
+  /** One token whose zeros are skipped, or not, with the weights of each format in turn. */
+  private void silent() {
+    float[] values = Samples.normal(N * K, 0.05, 2);
+    float[] y = new float[N];
+    Results.Table table =
+        results.table(
+            "One token, 1x" + N + "x" + K + ", weights in turn: times faster with zeros skipped",
+            "density",
+            "BF16, µs",
+            "BF16",
+            "F16, µs",
+            "F16",
+            "NF4, µs",
+            "NF4");
+    List<CompactMatrix[]> weights = new ArrayList<>();
+    for (WeightFormat format : formats()) {
+      weights.add(copies(CompactMatrix.of(format, values, N, K), values));
+    }
+    for (double density : DENSITIES) {
+      float[][] x = new float[SILENT_ROWS][];
+      for (int i = 0; i < x.length; i++) {
+        x[i] = Samples.sparse(K, density, i);
+      }
+      List<Object> cells = new ArrayList<>(List.of(density));
+      for (CompactMatrix[] w : weights) {
+        int[] turn = new int[2];
+        Interleaved times =
+            Interleaved.of(
+                options.settings(),
+                List.of(
+                    () -> {
+                      int i = turn[0]++;
+                      CompactMatMul.product(engine, x[i % x.length], 1, w[i % w.length], null, y);
+                    },
+                    () -> {
+                      int i = turn[1]++;
+                      SparseRows rows = SparseRows.of(engine, x[i % x.length], 1, K, K);
+                      CompactMatMul.product(engine, rows, w[i % w.length], null, y);
+                      rows.release(engine.workspace());
+                    }));
+        cells.add(times.nanos(1) / 1e3);
+        cells.add(times.ratio(0, 1));
+      }
+      table.row(cells.toArray());
     }
   }
 

@@ -7,15 +7,15 @@ import tacet.tensor.Workspace;
 /**
  * Products with a weight W[n,k] that is kept as a {@link CompactMatrix}, over all threads of an
  * engine. Pieces of it are expanded into scratch memory that stays in a cache, and multiplied there
- * by the float kernels; one or two rows are multiplied while the codes are read. All results have
- * the bits of the products of {@link MatMul} and {@link SparseMatMul} with the expanded weight.
+ * by the float kernels; one or two rows are multiplied while the codes are read, all of them or those
+ * of the inputs that speak. All results have the bits of the products of {@link MatMul} and {@link SparseMatMul} with the expanded weight.
  */
 public final class CompactMatMul {
   private static final int PANEL = Kernels.PANEL;
   private static final int DEPTH = 1024; // rows of a panel that are expanded at a time
   private static final int GROUP = 4; // panels of a gradient that are expanded together
 
-  /** Rows that are faster one by one, and without leaving anything out. */
+  /** Rows that are faster one by one, without expanding anything in memory. */
   public static final int FEW = 2;
 
   private static final int RUN = 8; // rows that are expanded together where few are needed
@@ -48,7 +48,17 @@ public final class CompactMatMul {
               grain(panels, threads),
               (part, j0, j1) -> {
                 for (int i = 0; i < t; i++) {
-                  row(engine.kernels(), w, j0, j1, x, i * w.k(), bias, y, i * w.n(), scratch[part]);
+                  int xo = i * w.k();
+                  row(
+                      (j, end, init, io, to, o) ->
+                          w.row(engine.kernels(), j, end, x, xo, init, io, to, o),
+                      w,
+                      j0,
+                      j1,
+                      bias,
+                      y,
+                      i * w.n(),
+                      scratch[part]);
                 }
               });
     } else if (panels >= 2 * threads) {
@@ -76,13 +86,17 @@ public final class CompactMatMul {
     return Math.max(1, panels / (4 * threads));
   }
 
+  /** to = init + x · B for the panels j to end and some row x. */
+  private interface PanelProduct {
+    void run(int j, int end, float[] init, int io, float[] to, int o);
+  }
+
+  /** One row of Y in the columns of the panels j0 to j1. */
   private static void row(
-      Kernels kernels,
+      PanelProduct product,
       CompactMatrix w,
       int j0,
       int j1,
-      float[] x,
-      int xo,
       float[] bias,
       float[] y,
       int yo,
@@ -91,9 +105,9 @@ public final class CompactMatMul {
     int at = j0 * PANEL;
     if (bias == null) {
       Arrays.fill(y, yo + at, yo + whole * PANEL, 0f);
-      w.row(kernels, j0, whole, x, xo, y, yo + at, y, yo + at);
+      product.run(j0, whole, y, yo + at, y, yo + at);
     } else {
-      w.row(kernels, j0, whole, x, xo, bias, at, y, yo + at);
+      product.run(j0, whole, bias, at, y, yo + at);
     }
     if (whole < j1) { // a ragged panel, through a small buffer
       at = whole * PANEL;
@@ -102,7 +116,7 @@ public final class CompactMatMul {
       if (bias != null) {
         System.arraycopy(bias, at, scratch, 0, width);
       }
-      w.row(kernels, whole, j1, x, xo, scratch, 0, scratch, PANEL);
+      product.run(whole, j1, scratch, 0, scratch, PANEL);
       System.arraycopy(scratch, PANEL, y, yo + at, width);
     }
   }
@@ -266,9 +280,42 @@ public final class CompactMatMul {
   /** {@link #product} with the zeros of X skipped; only the inputs that speak are expanded. */
   public static void product(
       Engine engine, SparseRows x, CompactMatrix w, float[] bias, float[] y) {
+    if (x.rows() <= FEW) {
+      fewRows(engine, x, w, bias, y);
+      return;
+    }
     WideMatrix wide = wide(engine, w, used(x));
     SparseMatMul.product(engine, x, wide, bias, y);
     engine.workspace().give(wide.groups());
+  }
+
+  private static void fewRows(
+      Engine engine, SparseRows x, CompactMatrix w, float[] bias, float[] y) {
+    Kernels kernels = engine.kernels();
+    int panels = PackedMatrix.panels(w.n());
+    float[][] scratch = scratch(engine, 2 * PANEL);
+    engine
+        .workers()
+        .forEach(
+            panels,
+            grain(panels, engine.workers().size()),
+            (part, j0, j1) -> {
+              for (int i = 0; i < x.rows(); i++) {
+                int p0 = x.first(i);
+                int p1 = x.end(i);
+                row(
+                    (j, end, init, io, to, o) ->
+                        w.sparseRow(kernels, j, end, p0, p1, x.index(), x.value(), init, io, to, o),
+                    w,
+                    j0,
+                    j1,
+                    bias,
+                    y,
+                    i * w.n(),
+                    scratch[part]);
+              }
+            });
+    give(engine, scratch);
   }
 
   /** {@link #gradient} at some places only, summed by lanes; see {@link SparseMatMul#sampled}. */

@@ -40,6 +40,32 @@ public sealed interface CompactMatrix permits HalfMatrix, Nf4Matrix {
   void row(
       Kernels kernels, int j0, int j1, float[] x, int xo, float[] init, int io, float[] y, int yo);
 
+  /**
+   * The same for a row of which only some values are there.
+   *
+   * @param index places of the entries p0 to p1, ascending
+   * @param value the values at these places
+   */
+  void sparseRow(
+      Kernels kernels,
+      int j0,
+      int j1,
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
+      float[] init,
+      int io,
+      float[] y,
+      int yo);
+
+  /**
+   * Up to which share of non-zeros {@link #sparseRow} is faster than {@link #row}, as a part of the
+   * share that holds for floats: a row costs less where its weights take fewer bytes, and an entry that is
+   * read for itself does not.
+   */
+  double rowShare();
+
   /** The weight [n, k] in full, row-major. */
   default float[] expand() {
     Kernels kernels = Kernels.best();

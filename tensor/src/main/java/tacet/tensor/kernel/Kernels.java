@@ -278,6 +278,25 @@ public interface Kernels {
       int yo);
 
   /**
+   * The same for a row x of which only some values are there: the entries p0 to p1, whose places
+   * ascend.
+   */
+  void sparseRowHalf(
+      WeightFormat format,
+      int panels,
+      int k,
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
+      int[] codes,
+      int co,
+      float[] init,
+      int io,
+      float[] y,
+      int yo);
+
+  /**
    * Rows r0 to r1 of the panel of an {@link Nf4Matrix} whose codes begin at {@code co} and whose
    * scales begin at {@code so}.
    *
@@ -294,6 +313,24 @@ public interface Kernels {
       int k,
       float[] x,
       int xo,
+      int[] codes,
+      int co,
+      float[] scales,
+      int so,
+      int share,
+      float[] init,
+      int io,
+      float[] y,
+      int yo);
+
+  /** The same for the entries p0 to p1 of a row, as in {@link #sparseRowHalf}. */
+  void sparseRowNf4(
+      int panels,
+      int k,
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
       int[] codes,
       int co,
       float[] scales,

@@ -13,6 +13,8 @@ import tacet.tensor.WeightFormat;
  * ("double quantisation"); those are made floats for a piece of a panel at a time.
  */
 public final class Nf4Matrix implements CompactMatrix {
+  private static final int TOGETHER = 2; // panels whose scales are made floats at a time
+
   private final int k;
   private final int n;
   private final int share;
@@ -144,12 +146,9 @@ public final class Nf4Matrix implements CompactMatrix {
       row(kernels, j0, j1, x, xo, scales, j0 * panelScales(), init, io, y, yo);
       return;
     }
-    float[] piece = new float[2 * panelScales()]; // the vector kernel takes two panels at a time
-    for (int j = j0; j < j1; j += 2) {
-      int end = Math.min(j1, j + 2);
-      for (int q = j; q < end; q++) {
-        scales(q, 0, k / share, piece, (q - j) * panelScales());
-      }
+    float[] piece = new float[TOGETHER * panelScales()];
+    for (int j = j0; j < j1; j += TOGETHER) {
+      int end = pieces(j, j1, piece);
       int at = (j - j0) * Kernels.PANEL;
       row(kernels, j, end, x, xo, piece, 0, init, io + at, y, yo + at);
     }
@@ -168,5 +167,68 @@ public final class Nf4Matrix implements CompactMatrix {
       float[] y,
       int yo) {
     kernels.rowNf4(j1 - j0, k, x, xo, codes, j0 * panelSize(k), s, so, share, init, io, y, yo);
+  }
+
+  /** The scales of some panels from j on as floats; returns where they end. */
+  private int pieces(int j, int j1, float[] piece) {
+    int end = Math.min(j1, j + TOGETHER);
+    for (int q = j; q < end; q++) {
+      scales(q, 0, k / share, piece, (q - j) * panelScales());
+    }
+    return end;
+  }
+
+  /**
+   * Measured as for {@link HalfMatrix}: .05, or .1 to .2 with quantised scales. Eight rows share the
+   * bytes that one of them needs.
+   */
+  @Override
+  public double rowShare() {
+    return scales != null ? 0.1 : 0.2;
+  }
+
+  @Override
+  public void sparseRow(
+      Kernels kernels,
+      int j0,
+      int j1,
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    if (scales != null) {
+      int so = j0 * panelScales();
+      sparseRow(kernels, j0, j1, p0, p1, index, value, scales, so, init, io, y, yo);
+      return;
+    }
+    float[] piece = new float[TOGETHER * panelScales()];
+    for (int j = j0; j < j1; j += TOGETHER) {
+      int end = pieces(j, j1, piece);
+      int at = (j - j0) * Kernels.PANEL;
+      sparseRow(kernels, j, end, p0, p1, index, value, piece, 0, init, io + at, y, yo + at);
+    }
+  }
+
+  private void sparseRow(
+      Kernels kernels,
+      int j0,
+      int j1,
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
+      float[] s,
+      int so,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    int co = j0 * panelSize(k);
+    kernels.sparseRowNf4(
+        j1 - j0, k, p0, p1, index, value, codes, co, s, so, share, init, io, y, yo);
   }
 }

@@ -50,6 +50,30 @@ final class ScalarFormats {
     }
   }
 
+  static void sparseRowHalf(
+      WeightFormat format,
+      int panels,
+      int k,
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
+      int[] codes,
+      int co,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    for (int c = 0; c < panels * PANEL; c++) {
+      int cp = co + c / PANEL * ((k + 1) / 2) * PANEL;
+      float sum = init[io + c];
+      for (int p = p0; p < p1; p++) {
+        sum = fma(value[p], half(format, codes, cp, index[p], c % PANEL), sum);
+      }
+      y[yo + c] = sum;
+    }
+  }
+
   private static float nf4(int[] codes, int co, float[] scales, int so, int share, int r, int c) {
     int code = codes[co + r / 8 * PANEL + c] >>> 4 * (r % 8) & 15;
     return Nf4.level(code) * scales[so + r / share * PANEL + c];
@@ -84,6 +108,33 @@ final class ScalarFormats {
       float sum = init[io + c];
       for (int r = 0; r < k; r++) {
         sum = fma(x[xo + r], nf4(codes, cp, scales, sp, share, r, c % PANEL), sum);
+      }
+      y[yo + c] = sum;
+    }
+  }
+
+  static void sparseRowNf4(
+      int panels,
+      int k,
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
+      int[] codes,
+      int co,
+      float[] scales,
+      int so,
+      int share,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    for (int c = 0; c < panels * PANEL; c++) {
+      int cp = co + c / PANEL * ((k + 7) / 8) * PANEL;
+      int sp = so + c / PANEL * (k / share) * PANEL;
+      float sum = init[io + c];
+      for (int p = p0; p < p1; p++) {
+        sum = fma(value[p], nf4(codes, cp, scales, sp, share, index[p], c % PANEL), sum);
       }
       y[yo + c] = sum;
     }

@@ -305,6 +305,25 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public void sparseRowHalf(
+      WeightFormat format,
+      int panels,
+      int k,
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
+      int[] codes,
+      int co,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    ScalarFormats.sparseRowHalf(
+        format, panels, k, p0, p1, index, value, codes, co, init, io, y, yo);
+  }
+
+  @Override
   public void expandNf4(
       int[] codes, int co, float[] scales, int so, int share, int r0, int r1, float[] y, int yo) {
     ScalarFormats.expandNf4(codes, co, scales, so, share, r0, r1, y, yo);
@@ -326,6 +345,27 @@ public final class ScalarKernels implements Kernels {
       float[] y,
       int yo) {
     ScalarFormats.rowNf4(panels, k, x, xo, codes, co, scales, so, share, init, io, y, yo);
+  }
+
+  @Override
+  public void sparseRowNf4(
+      int panels,
+      int k,
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
+      int[] codes,
+      int co,
+      float[] scales,
+      int so,
+      int share,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    ScalarFormats.sparseRowNf4(
+        panels, k, p0, p1, index, value, codes, co, scales, so, share, init, io, y, yo);
   }
 
   // ------------------------------------------------------------------ activations

@@ -39,12 +39,12 @@ final class VectorFormats {
   }
 
   /** The floats in the upper halves. */
-  private static FloatVector bf16(IntVector v) {
+  static FloatVector bf16(IntVector v) {
     return v.and(0xffff0000).reinterpretAsFloats();
   }
 
   /** Sign to bit 31, the rest to bits 13 to 27; then the exponent is put right by a multiplication. */
-  private static FloatVector f16(IntVector v) {
+  static FloatVector f16(IntVector v) {
     IntVector bits = v.lanewise(VectorOperators.ASHR, 3).and(0x8fffe000);
     return bits.reinterpretAsFloats().mul(REBIAS);
   }
@@ -205,7 +205,7 @@ final class VectorFormats {
   }
 
   /** The levels of the low four bits; an index of selectFrom wraps round, so others don't matter. */
-  private static FloatVector level(IntVector c) {
+  static FloatVector level(IntVector c) {
     IntVector bits = L >= 16 ? c.selectFrom(LEVELS) : c.selectFrom(LEVELS, UPPER_LEVELS);
     return bits.reinterpretAsFloats();
   }

@@ -238,6 +238,24 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void sparseRowHalf(
+      WeightFormat format,
+      int panels,
+      int k,
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
+      int[] codes,
+      int co,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    VectorSparseFormats.half(format, panels, k, p0, p1, index, value, codes, co, init, io, y, yo);
+  }
+
+  @Override
   public void expandNf4(
       int[] codes, int co, float[] scales, int so, int share, int r0, int r1, float[] y, int yo) {
     VectorFormats.expandNf4(codes, co, scales, so, share, r0, r1, y, yo);
@@ -259,6 +277,27 @@ final class VectorKernels implements Kernels {
       float[] y,
       int yo) {
     VectorFormats.rowNf4(panels, k, x, xo, codes, co, scales, so, share, init, io, y, yo);
+  }
+
+  @Override
+  public void sparseRowNf4(
+      int panels,
+      int k,
+      int p0,
+      int p1,
+      int[] index,
+      float[] value,
+      int[] codes,
+      int co,
+      float[] scales,
+      int so,
+      int share,
+      float[] init,
+      int io,
+      float[] y,
+      int yo) {
+    VectorSparseFormats.nf4(
+        panels, k, p0, p1, index, value, codes, co, scales, so, share, init, io, y, yo);
   }
 
   // ------------------------------------------------------------------ activations

@@ -68,6 +68,10 @@ class BoxingTest {
             .as(format + ", " + panels + " panels in " + kernels.name())
             .isLessThan(FEW_BYTES);
       }
+      int[] index = {0, 1, 2, 7, 8, 100, K - 1};
+      assertThat(bytes(() -> w.sparseRow(kernels, 0, 4, 0, 7, index, a, y, 0, y, 0)))
+          .as(format + ", some entries in " + kernels.name())
+          .isLessThan(FEW_BYTES);
     }
   }
 
