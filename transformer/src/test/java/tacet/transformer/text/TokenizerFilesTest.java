@@ -54,7 +54,9 @@ class TokenizerFilesTest {
   /** The ids are those of transformers 5.18's BertTokenizer for the same files. */
   @Test
   void tokensAddedLaterAreFound() throws IOException {
-    write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nworld\n<\n>\nent\n##ity\nentity\n");
+    write(
+        "vocab.txt",
+        "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nworld\n<\n>\nent\n##ity\nentity\n");
     write("added_tokens.json", "{\"<entity>\": 12, \"<Two>\": 13}");
     Tokenizer t = Tokenizer.open(dir);
     assertThat(t.encode("hello <entity> world").ids()).containsExactly(2, 5, 12, 6, 3);
