@@ -159,7 +159,7 @@ public final class AttentionOps {
               + d
               + "]");
     }
-    if (d % spec.heads != 0) {
+    if (spec.heads < 1 || d % spec.heads != 0) {
       throw new IllegalArgumentException(
           "attention: width " + d + " is not a multiple of " + spec.heads + " heads");
     }
@@ -187,6 +187,7 @@ public final class AttentionOps {
       }
       position = spec.positionBias.value().data();
     }
+    int threshold = Ops.threshold(spec.dropout);
     boolean drop = pass.training() && spec.dropout > 0;
     return new AttentionKernel(
         batch,
@@ -199,7 +200,7 @@ public final class AttentionOps {
         spec.causal,
         position,
         drop ? pass.nextRandomKey() : 0,
-        drop ? Ops.threshold(spec.dropout) : 0,
+        drop ? threshold : 0,
         drop ? (float) (1 / (1 - spec.dropout)) : 1);
   }
 

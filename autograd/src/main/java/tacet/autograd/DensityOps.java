@@ -17,9 +17,10 @@ public final class DensityOps {
    * <p>dX[t, i] = dY · weights[t] / F · s'(x[t, i]).
    *
    * @param x activations [.., F]
-   * @param parameter ε of the l0 surrogate, β of tanh and sigmoid
+   * @param parameter ε of the l0 surrogate, at least 1.1e-19; β of tanh and sigmoid, positive
    * @param weights one per token
    * @return a scalar, summed in double in the order of tokens
+   * @throws IllegalArgumentException if the parameter or the number of weights does not fit
    */
   public static Var density(
       Pass pass, Var x, Surrogate surrogate, float parameter, float[] weights) {
@@ -49,6 +50,19 @@ public final class DensityOps {
    */
   private record Function(Surrogate surrogate, float parameter, float factor) {
     private static final float SMALLEST = 1e-6f;
+
+    Function {
+      boolean fits = // L0: ε² divides the slope at 0
+          switch (surrogate) {
+            case L0 -> parameter > 0 && parameter * parameter >= Float.MIN_NORMAL;
+            case TANH, SIGMOID -> parameter > 0;
+            case L1 -> true;
+          };
+      if (!fits) {
+        throw new IllegalArgumentException(
+            "density: " + surrogate + " with a parameter of " + parameter + " has no slope at 0");
+      }
+    }
 
     static Function gated(Surrogate s, float parameter, float w) {
       if (w < SMALLEST) {

@@ -89,7 +89,7 @@ public final class GatedOps {
 
   /**
    * h = g ∘ u, exactly 0 wherever g is, and counting what is not. Behind a ReLU gate the gradient by h
-   * matters only where the gate speaks.
+   * matters only where the gate speaks; h is {@link Var#masked} if it speaks in the same places.
    *
    * <p>dG = dH ∘ u, dU = dH ∘ g, which is 0 wherever g is.
    *
@@ -108,9 +108,10 @@ public final class GatedOps {
         pass,
         h.size(),
         (from, n) -> active.addAndGet(gate(g.value().data(), u.value().data(), from, n, h.data())));
+    // u may be 0 where g is not, and the gradient by u is dH ∘ g there.
     return pass.record(h)
         .active(active.get())
-        .masked(g.masked())
+        .masked(g.masked() && active.get() == g.active())
         .from(
             g,
             (dH, dG) ->

@@ -37,7 +37,7 @@ public final class LinearOps {
    */
   public static Var linear(Pass pass, Var x, Parameter weight, Parameter bias) {
     int out = weight.shape().dim(0);
-    Ops.requireWidth("linear", x.shape().last(), weight.shape().size() / Math.max(1, out), weight);
+    requireFit("linear", x, Parameter.columns(weight.shape()), out, weight, bias);
     if (weight.compact() != null) {
       return CompactLinear.forward(pass, x, weight.compact(), bias);
     }
@@ -58,7 +58,7 @@ public final class LinearOps {
       return f.of(pass, linear(pass, x, weight, bias));
     }
     int out = weight.shape().dim(0);
-    Ops.requireWidth("linear", x.shape().last(), weight.shape().size() / Math.max(1, out), weight);
+    requireFit("linear", x, Parameter.columns(weight.shape()), out, weight, bias);
     return product(pass, x, weight, bias, out, false, f);
   }
 
@@ -75,7 +75,7 @@ public final class LinearOps {
    */
   public static Var product(Pass pass, Var x, Parameter weight, Parameter bias) {
     int out = weight.shape().last();
-    Ops.requireWidth("product", x.shape().last(), weight.shape().dim(0), weight);
+    requireFit("product", x, weight.shape().dim(0), out, weight, bias);
     return product(pass, x, weight, bias, out, true, null);
   }
 
@@ -88,8 +88,17 @@ public final class LinearOps {
    */
   public static Var product(Pass pass, Var x, Parameter weight, Parameter bias, Nonlinearity f) {
     int out = weight.shape().last();
-    Ops.requireWidth("product", x.shape().last(), weight.shape().dim(0), weight);
+    requireFit("product", x, weight.shape().dim(0), out, weight, bias);
     return product(pass, x, weight, bias, out, true, f);
+  }
+
+  private static void requireFit(
+      String op, Var x, int in, int out, Parameter weight, Parameter bias) {
+    Ops.requireWidth(op, x.shape().last(), in, weight);
+    if (bias != null && bias.shape().size() != out) {
+      throw new IllegalArgumentException(
+          op + ": a bias of shape " + bias.shape() + " for results of width " + out);
+    }
   }
 
   /**
@@ -208,6 +217,10 @@ public final class LinearOps {
     Ops.requireWidth("low-rank update", r, weight.shape().last(), weight);
     Ops.requireWidth("low-rank update", base.shape().last(), out, weight);
     int t = base.shape().rows();
+    if (z.shape().rows() != t) {
+      throw new IllegalArgumentException(
+          "low-rank update: " + z.shape() + " for a base of " + base.shape());
+    }
     Tensor y = pass.take(base.shape());
     Tensor scaled = pass.take(z.shape()); // (T, r): small, kept for dW
     Kernels kernels = pass.kernels();

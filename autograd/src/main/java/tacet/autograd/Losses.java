@@ -35,8 +35,10 @@ public final class Losses {
    * @param x logits [B, S, C]
    * @param labels [B, S]; the first of each example is never predicted
    * @return a scalar
+   * @throws IllegalArgumentException if the shapes do not fit, or if there is nothing to average
    */
   public static Var nextToken(Pass pass, Var x, int[] labels) {
+    requireThree("next-token loss", x, x.shape().last());
     int s = x.shape().dim(1);
     requireLabels("next-token loss", x.shape().rows(), labels.length);
     int[] next = new int[labels.length];
@@ -56,8 +58,10 @@ public final class Losses {
    * @param starts B positions
    * @param ends B positions
    * @return a scalar
+   * @throws IllegalArgumentException if the shapes do not fit, or if there is nothing to average
    */
   public static Var span(Pass pass, Var x, int[] starts, int[] ends) {
+    requireThree("span loss", x, 2);
     int b = x.shape().dim(0);
     int s = x.shape().dim(1);
     requireLabels("span loss", b, starts.length);
@@ -166,10 +170,11 @@ public final class Losses {
    * @param x logits [B, C]
    * @param target B·C values, 0 or 1 or between
    * @return a scalar
+   * @throws IllegalArgumentException if their number is another, or 0
    */
   public static Var binaryCrossEntropy(Pass pass, Var x, float[] target) {
     int n = x.value().size();
-    requireLabels("binary cross entropy", n, target.length);
+    requireTargets("binary cross entropy", n, target.length);
     double sum = 0;
     for (int i = 0; i < n; i++) {
       double v = x.value().data()[i];
@@ -193,10 +198,11 @@ public final class Losses {
    * Mean of (x − target)² over all elements; dX = 2 (x − target) / n.
    *
    * @return a scalar
+   * @throws IllegalArgumentException if the targets are more or fewer, or none
    */
   public static Var meanSquaredError(Pass pass, Var x, float[] target) {
     int n = x.value().size();
-    requireLabels("mean squared error", n, target.length);
+    requireTargets("mean squared error", n, target.length);
     double sum = 0;
     for (int i = 0; i < n; i++) {
       double e = (double) x.value().data()[i] - target[i];
@@ -212,6 +218,22 @@ public final class Losses {
               }
             })
         .done();
+  }
+
+  /** Logits [B, S, classes]. */
+  private static void requireThree(String loss, Var x, int classes) {
+    if (x.shape().rank() != 3 || x.shape().last() != classes) {
+      throw new IllegalArgumentException(
+          loss + ": logits " + x.shape() + " are not [B, S, " + classes + "]");
+    }
+  }
+
+  /** A mean over nothing would be NaN, and so would all that is trained by it. */
+  private static void requireTargets(String loss, int predictions, int targets) {
+    requireLabels(loss, predictions, targets);
+    if (targets == 0) {
+      throw new IllegalArgumentException(loss + ": there is nothing to average");
+    }
   }
 
   private static void requireLabels(String loss, int predictions, int labels) {

@@ -90,13 +90,15 @@ public final class Ops {
   /**
    * In training, zeroes each element with probability p and scales the rest by 1/(1 − p); else x
    * itself. The mask is a hash of (pass, element), so the gradient needs no copy of it.
+   *
+   * @throws IllegalArgumentException if p is not a probability
    */
   public static Var dropout(Pass pass, Var x, double p) {
+    int threshold = threshold(p);
     if (!pass.training() || p == 0) {
       return x;
     }
     long key = pass.nextRandomKey();
-    int threshold = threshold(p);
     float scale = (float) (1 / (1 - p));
     Tensor y = pass.take(x.shape());
     drop(pass, x.value(), key, threshold, scale, y);
@@ -119,6 +121,9 @@ public final class Ops {
 
   /** The probability in 24 bits, as {@link Kernels#dropout} wants it. */
   static int threshold(double p) {
+    if (!(p >= 0 && p <= 1)) {
+      throw new IllegalArgumentException("dropout: " + p + " is not a probability");
+    }
     return (int) Math.round(p * (1 << 24));
   }
 
@@ -156,6 +161,7 @@ public final class Ops {
     int d = x.shape().last();
     int t = x.shape().rows();
     requireWidth("layer norm", d, gamma.shape().size(), gamma);
+    requireWidth("layer norm", d, beta.shape().size(), beta);
     Tensor y = pass.take(x.shape());
     Tensor statistics = pass.take(Shape.of(t, 2)); // mean, 1/σ
     Tensor input = more == null ? x.value() : pass.taping() ? pass.take(x.shape()) : y;

@@ -152,6 +152,15 @@ public final class Parameter {
     return compact;
   }
 
+  /** The width of a weight as a matrix: the dimensions past the first count as one. */
+  static int columns(Shape shape) {
+    int n = 1;
+    for (int i = 1; i < shape.rank(); i++) {
+      n *= shape.dim(i);
+    }
+    return n;
+  }
+
   /** Whether gradients are computed for it. */
   public boolean trainable() {
     return trainable;
@@ -272,7 +281,7 @@ public final class Parameter {
     Packs(Numbers w) {
       Shape shape = w.source.shape();
       int rows = shape.rank() == 0 ? 1 : shape.dim(0);
-      int columns = shape.size() / Math.max(1, rows); // dimensions past the second count as one
+      int columns = columns(shape);
       plain =
           new Side(
               rows,

@@ -1,7 +1,9 @@
 package tacet.autograd;
 
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
@@ -181,9 +183,14 @@ public final class Pass implements AutoCloseable {
    *
    * @param x [B, S, D]
    * @param batch divides B · S
+   * @throws IllegalArgumentException if it does not
    */
   public Var view(Var x, int batch) {
     Shape s = x.shape();
+    if (batch < 1 || s.rows() % batch != 0) {
+      throw new IllegalArgumentException(
+          "view: " + s + " does not fall into " + batch + " examples");
+    }
     return constant(new Tensor(Shape.of(batch, s.rows() / batch, s.last()), x.value().data()));
   }
 
@@ -252,6 +259,7 @@ public final class Pass implements AutoCloseable {
     final Function<Var[], Var> part;
     final long consumers; // of randomness before it
     final List<Aside> asides = new ArrayList<>();
+    boolean spent; // an input is
     boolean reached; // a gradient flows through what it has computed so far
     List<Var> repeated; // the asides, the second time; null the first
     int shown; // values so far
@@ -262,16 +270,20 @@ public final class Pass implements AutoCloseable {
       this.consumers = consumers;
       for (Var x : inputs) {
         reached |= x != null && x.tracked();
+        spent |= x != null && x.spent;
       }
     }
 
-    /** The inputs' values without what is behind them. */
+    /** The inputs' values without what is behind them; one that is there twice gets one stand-in. */
     Var[] standIns(boolean tracked) {
+      Map<Var, Var> known = new IdentityHashMap<>();
       Var[] all = new Var[inputs.length];
       for (int i = 0; i < all.length; i++) {
         Var x = inputs[i];
         if (x != null) {
-          all[i] = new Var(x.value(), tracked && x.tracked(), x.active(), x.masked());
+          all[i] =
+              known.computeIfAbsent(
+                  x, v -> new Var(v.value(), tracked && v.tracked(), v.active(), v.masked()));
         }
       }
       return all;
@@ -279,6 +291,7 @@ public final class Pass implements AutoCloseable {
 
     Var aside(UnaryOperator<Var> operator, Var y) {
       Var out = new Var(y.value().copy(), reached, y.active(), y.masked()); // outlives the segment
+      out.spent = spent;
       asides.add(new Aside(shown, operator, out));
       return out;
     }
@@ -314,6 +327,7 @@ public final class Pass implements AutoCloseable {
       return y; // all of it is frozen
     }
     Var out = new Var(y.value(), true, y.active(), y.masked());
+    out.spent = s.spent;
     tape.add(out, () -> again(s, out));
     return out;
   }
@@ -342,6 +356,7 @@ public final class Pass implements AutoCloseable {
 
   /** Computes a segment again with a tape, and goes back over that. */
   private void again(Segment s, Var out) {
+    s.asides.forEach(a -> a.out.spent = true);
     if (!out.hasGradient() && !s.hasGradient()) {
       return; // not on the way to the loss
     }
@@ -389,13 +404,23 @@ public final class Pass implements AutoCloseable {
    * Adds the gradient of {@code loss} to the gradients of all trainable parameters behind it, and
    * empties the tape. The order of recording is a topological order, so one walk back suffices.
    *
-   * @throws IllegalStateException if nothing trainable is behind the loss
+   * <p>What was on the tape cannot be gone back over again: of several losses, take the sum ({@link
+   * Ops#add}).
+   *
+   * @param loss a scalar; of anything else, the sum of its elements is differentiated
+   * @throws IllegalStateException if nothing trainable is behind the loss, or if it, or a part of what
+   *     it is made of, was on the tape of an earlier call; no gradient is changed then
    */
   public void backward(Var loss) {
     if (!loss.tracked()) {
       throw new IllegalStateException(
           "nothing to differentiate: no trainable parameter is behind the loss, or the pass is for"
               + " inference");
+    }
+    if (loss.spent) {
+      throw new IllegalStateException(
+          "backward has emptied the tape on which this loss, or a part of it, was: call it once, with"
+              + " the sum of all losses, or compute them in passes of their own");
     }
     tape.backward(loss);
   }

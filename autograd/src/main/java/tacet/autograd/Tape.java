@@ -132,6 +132,7 @@ final class Tape {
     private List<Edge> edges;
     private Edge last;
     private Joint joint;
+    private boolean spent;
 
     private Recorder(Tensor y) {
       this.y = y;
@@ -154,6 +155,7 @@ final class Tape {
       last = null;
       if (x.tracked()) {
         add(new Edge(x, null, vjp));
+        spent |= x.spent;
       }
       return this;
     }
@@ -223,6 +225,7 @@ final class Tape {
         if (inputs[i] != null && inputs[i].tracked()) {
           tracked[i] = inputs[i];
           joint = new Joint(tracked, vjp);
+          spent |= inputs[i].spent;
         }
       }
       return this;
@@ -239,6 +242,7 @@ final class Tape {
     /** The result; on the tape if any input needs a gradient. */
     Var done() {
       Var out = new Var(y, edges != null || joint != null, active, masked);
+      out.spent = spent;
       if (out.tracked()) {
         nodes.add(new Node(out, edges == null ? List.of() : edges, joint, null));
       }
@@ -253,6 +257,10 @@ final class Tape {
     loss.gradient = grab(loss.shape());
     Arrays.fill(loss.gradient.data(), 0, loss.gradient.size(), 1f);
     unwind(0);
+    if (loss.hasGradient()) {
+      forgetGradient(loss);
+      throw new IllegalStateException("the loss is not on the tape of this pass");
+    }
   }
 
   /** Goes back over the tape to a place on it. */
@@ -260,6 +268,7 @@ final class Tape {
     for (int i = nodes.size() - 1; i >= base; i--) {
       Node node = nodes.remove(i);
       Var out = node.out;
+      out.spent = true;
       if (!out.hasGradient() && node.again == null) {
         continue; // not on the way to the loss
       }
@@ -325,8 +334,10 @@ final class Tape {
       e.alike.write(out.sparseGradient, sparse);
     } else if (x.masked() && x.rows != null) { // only the places where x is not zero matter
       sparse = x.rows.sibling(engine.workspace());
-      if (e.sampled != null && out.sparseGradient == null) {
-        e.sampled.write(out.gradient, sparse);
+      if (e.sampled != null) {
+        Tensor dY = full(out);
+        e.sampled.write(dY, sparse);
+        giveFull(out, dY);
       } else {
         Tensor all = grab(x.shape());
         write(out, e, all);
@@ -353,16 +364,32 @@ final class Tape {
     }
   }
 
-  /** The gradient by an edge's input in full. */
+  /**
+   * The gradient by an edge's input in full. What can be sampled has its sums by lanes, and what skips
+   * has not: so that bits do not depend on what is skipped, only one of them is used.
+   */
   private void write(Var out, Edge e, Tensor dX) {
-    if (out.sparseGradient == null) {
-      e.vjp.write(out.gradient, dX);
-    } else if (e.skipping != null) {
+    if (out.sparseGradient != null && e.skipping != null && e.sampled == null) {
       e.skipping.write(out.sparseGradient, dX);
     } else {
-      Tensor dY = grab(out.shape());
-      out.sparseGradient.expand(engine, dY.data());
+      Tensor dY = full(out);
       e.vjp.write(dY, dX);
+      giveFull(out, dY);
+    }
+  }
+
+  /** The gradient by a result with its zeros; {@link #giveFull} gives back what that took. */
+  private Tensor full(Var out) {
+    if (out.sparseGradient == null) {
+      return out.gradient;
+    }
+    Tensor dY = grab(out.shape());
+    out.sparseGradient.expand(engine, dY.data());
+    return dY;
+  }
+
+  private void giveFull(Var out, Tensor dY) {
+    if (dY != out.gradient) {
       engine.workspace().give(dY.data());
     }
   }

@@ -23,6 +23,9 @@ public final class TokenOps {
     int b = x.shape().dim(0);
     int s = x.shape().dim(1);
     int d = x.shape().dim(2);
+    if (at.length != b) {
+      throw new IllegalArgumentException("pick: " + at.length + " positions for " + x.shape());
+    }
     int[] from = new int[b]; // where each picked vector begins
     for (int i = 0; i < b; i++) {
       if (at[i] < 0 || at[i] >= s) {
@@ -67,7 +70,7 @@ public final class TokenOps {
     int b = x.shape().dim(0);
     int d = x.shape().dim(2);
     int w = table.shape().last();
-    if (m > table.shape().rows() || from < 0 || from + d > w) {
+    if (m < 0 || m > table.shape().rows() || from < 0 || from + d > w) {
       throw new IllegalArgumentException(
           "prepend: "
               + m

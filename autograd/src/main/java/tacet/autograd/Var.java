@@ -16,6 +16,7 @@ public final class Var {
   SparseRows rows; // the value without its zeros, where a product asked for it; owned by the pass
   Tensor gradient; // owned by the tape, during backward only; or
   SparseRows sparseGradient; // the same where only some elements can be other than zero
+  boolean spent; // backward has been where it, or something that it is made of, was recorded
 
   Var(Tensor value, boolean tracked, long active, boolean masked) {
     this.value = value;

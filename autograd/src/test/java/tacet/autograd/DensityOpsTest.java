@@ -181,4 +181,26 @@ class DensityOpsTest {
           .hasMessageContaining("6 tokens");
     }
   }
+
+  /** ε² underflows: the slope at 0 would be 0 / 0, at every silent neuron. */
+  @Test
+  void parametersWithoutASlopeAreRefused() {
+    try (Engine e = Engine.ofThreads(1);
+        Pass pass = Pass.gradient(e)) {
+      Parameter p = Parameter.trainable(Tensor.zeros(1, 40));
+      Var x = Inputs.use(pass, p);
+      float[] weights = {1};
+      for (float bad : new float[] {0, -1, 1e-20f, Float.NaN}) {
+        for (Surrogate s : new Surrogate[] {Surrogate.L0, Surrogate.TANH, Surrogate.SIGMOID}) {
+          if (s == Surrogate.L0 || !(bad > 0)) {
+            assertThatThrownBy(() -> DensityOps.density(pass, x, s, bad, weights))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("has no slope at 0");
+          }
+        }
+      }
+      pass.backward(DensityOps.density(pass, x, Surrogate.L0, 1.1e-19f, weights));
+      assertThat(p.gradient().toArray()).containsOnly(0f);
+    }
+  }
 }

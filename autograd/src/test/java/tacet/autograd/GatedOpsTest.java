@@ -135,6 +135,40 @@ class GatedOpsTest {
     }
   }
 
+  /** Where the gate speaks and the other factor is 0, h is 0 and the factor's gradient is not. */
+  @Test
+  void aFactorOfZeroHasAGradient() {
+    List<float[]> expected = null;
+    try (Engine engine = new Engine(Kernels.best(), new Workers(1), new Workspace(true))) {
+      for (Engine e : List.of(engine.alwaysDense(), engine.withBreakEven(BreakEven.constant(1)))) {
+        Parameter x = random("x", 6, 16);
+        Parameter wg = random("wg", 80, 16);
+        Parameter w1 = Parameter.trainable(Tensor.zeros(80, 16)); // as one that begins with nothing
+        for (int i = 0; i < 40 * 16; i++) {
+          w1.value().data()[i] = 0.01f * i;
+        }
+        Parameter w2 = random("w2", 64, 80);
+        try (Pass pass = Pass.gradient(e)) {
+          Var in = use(pass, x);
+          Var g = Ops.relu(pass, LinearOps.linear(pass, in, wg, null));
+          Var h = GatedOps.gated(pass, in, g, w1);
+          assertThat(h.masked()).isFalse();
+          Var y = LinearOps.linear(pass, h, w2, null);
+          pass.backward(Losses.meanSquaredError(pass, y, new float[6 * 64]));
+        }
+        assertThat(w1.gradient().data()[60 * 16]).isNotZero();
+        List<float[]> all = new ArrayList<>();
+        for (Parameter p : List.of(x, wg, w1, w2)) {
+          all.add(p.gradient().toArray());
+        }
+        expected = expected == null ? all : expected;
+        for (int i = 0; i < all.size(); i++) {
+          assertThat(all.get(i)).as("gradient " + i).isEqualTo(expected.get(i));
+        }
+      }
+    }
+  }
+
   @Test
   void gradientsEqualTheOracle() {
     for (boolean gelu : new boolean[] {false, true}) {

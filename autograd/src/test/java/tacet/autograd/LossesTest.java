@@ -125,6 +125,16 @@ class LossesTest {
           .hasMessageContaining("2 predictions, 1 labels");
       assertThatThrownBy(() -> Losses.crossEntropy(pass, x, new int[] {-100, -100}))
           .hasMessageContaining("all 2 labels are to be ignored");
+      assertThatThrownBy(() -> Losses.nextToken(pass, x, new int[] {0, 1}))
+          .hasMessageContaining("logits [2, 3] are not [B, S, 3]");
+      Var three = pass.constant(random(6, 2, 2, 3).value());
+      assertThatThrownBy(() -> Losses.span(pass, three, new int[] {0, 1}, new int[] {0, 1}))
+          .hasMessageContaining("logits [2, 2, 3] are not [B, S, 2]");
+      Var none = pass.constant(Tensor.zeros(0, 3));
+      assertThatThrownBy(() -> Losses.meanSquaredError(pass, none, new float[0]))
+          .hasMessageContaining("nothing to average");
+      assertThatThrownBy(() -> Losses.binaryCrossEntropy(pass, none, new float[0]))
+          .hasMessageContaining("nothing to average");
     }
   }
 }

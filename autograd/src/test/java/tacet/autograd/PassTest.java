@@ -125,6 +125,82 @@ class PassTest {
         .hasMessageContaining("Pass.aside");
   }
 
+  /** x and x again, each used several times: the sum goes on in the order that it has without. */
+  @Test
+  void segmentsMayBeGivenAValueTwice() {
+    float[] expected = null;
+    for (boolean recompute : new boolean[] {false, true}) {
+      try (Engine e = new Engine(Kernels.best(), new Workers(1), new Workspace(true));
+          Pass pass = Pass.gradient(e)) {
+        Parameter p = Parameter.trainable(random(1, 16, 16));
+        if (recompute) {
+          pass.recompute();
+        }
+        Var x = Inputs.use(pass, p);
+        Var y =
+            pass.segment(
+                new Var[] {x, x},
+                v -> {
+                  Var sum = Ops.add(pass, Ops.tanh(pass, v[0]), Ops.gelu(pass, v[1]));
+                  return Ops.add(pass, sum, GatedOps.multiply(pass, v[0], v[1]));
+                });
+        y = Ops.add(pass, y, Ops.silu(pass, x));
+        pass.backward(Losses.meanSquaredError(pass, y, new float[256]));
+        expected = expected == null ? p.gradient().toArray() : expected;
+        assertThat(p.gradient().toArray()).isEqualTo(expected);
+      }
+    }
+  }
+
+  /** A second way back would silently lose what lies behind the values of the first. */
+  @Test
+  void whatWasGoneBackOverCannotBeAgain() {
+    for (boolean recompute : new boolean[] {false, true}) {
+      try (Engine e = Engine.ofThreads(1);
+          Pass pass = Pass.gradient(e)) {
+        if (recompute) {
+          pass.recompute();
+        }
+        Parameter w = Parameter.trainable(random(1, 4, 4));
+        Parameter other = Parameter.trainable(random(2, 4, 4));
+        List<Var> terms = new ArrayList<>();
+        pass.setObserver(
+            (name, v) ->
+                terms.add(pass.aside(v, u -> Losses.meanSquaredError(pass, u, new float[12]))));
+        Var h =
+            pass.segment(
+                pass.constant(random(3, 3, 4)),
+                v -> {
+                  Var u = LinearOps.linear(pass, v, w, null);
+                  pass.observe("u", u);
+                  return Ops.tanh(pass, u);
+                });
+        Var one = Losses.meanSquaredError(pass, h, new float[12]);
+        Var two = Losses.meanSquaredError(pass, h, new float[12]);
+        pass.backward(one);
+        float[] gradient = w.gradient().toArray();
+        Var later =
+            Losses.meanSquaredError(pass, LinearOps.linear(pass, h, other, null), new float[12]);
+        Var segment =
+            pass.segment(h, v -> Losses.meanSquaredError(pass, Ops.tanh(pass, v), new float[12]));
+        for (Var loss :
+            List.of(one, two, later, segment, terms.get(0), Ops.add(pass, two, later))) {
+          assertThatThrownBy(() -> pass.backward(loss))
+              .isInstanceOf(IllegalStateException.class)
+              .hasMessageContaining("call it once, with the sum of all losses");
+        }
+        try (Pass stranger = Pass.gradient(e)) {
+          Var loss = Losses.meanSquaredError(stranger, Inputs.use(stranger, other), new float[16]);
+          assertThatThrownBy(() -> pass.backward(loss))
+              .isInstanceOf(IllegalStateException.class)
+              .hasMessageContaining("not on the tape of this pass");
+        }
+        assertThat(w.gradient().toArray()).isEqualTo(gradient);
+        assertThat(other.gradient()).isNull();
+      }
+    }
+  }
+
   @Test
   void gradientsAccumulateUntilCleared() {
     try (Engine e = Engine.ofThreads(1)) {

@@ -143,4 +143,42 @@ class SkippingTest {
       }
     }
   }
+
+  /** Two ReLU layers, one after the other: a gradient with zeros meets an input with zeros. */
+  @Test
+  void layersOfReluOnReluHaveTheSameBits() {
+    List<float[]> expected = null;
+    for (int d : new int[] {62, 130}) {
+      expected = null;
+      for (Kernels kernels : new Kernels[] {Kernels.best(), new ScalarKernels()}) {
+        try (Engine all = new Engine(kernels, new Workers(2), new Workspace(true))) {
+          for (double share : new double[] {0, 0.3, 1}) { // none, the sparser layer, both
+            parameters.clear();
+            Parameter x = parameter("x", 33, 40);
+            Parameter w1 = parameter("w1", d, 40);
+            Parameter w2 = parameter("w2", 127, d);
+            Parameter b2 = parameter("b2", 127);
+            Parameter w3 = parameter("w3", 64, 127);
+            for (int i = 0; i < 127; i++) {
+              b2.value().data()[i] -= i % 8 == 0 ? 0 : 9;
+            }
+            try (Pass pass = Pass.gradient(all.withBreakEven(BreakEven.constant(share)))) {
+              Var h1 = Ops.relu(pass, LinearOps.linear(pass, Inputs.use(pass, x), w1, null));
+              Var h2 = Ops.relu(pass, LinearOps.linear(pass, h1, w2, b2));
+              Var y = LinearOps.linear(pass, h2, w3, null);
+              pass.backward(Losses.meanSquaredError(pass, y, new float[33 * 64]));
+            }
+            List<float[]> gradients = new ArrayList<>();
+            parameters.forEach(p -> gradients.add(p.gradient().toArray()));
+            expected = expected == null ? gradients : expected;
+            for (int i = 0; i < gradients.size(); i++) {
+              String what =
+                  kernels.name() + ", width " + d + ", share " + share + ", gradient " + i;
+              assertThat(gradients.get(i)).as(what).isEqualTo(expected.get(i));
+            }
+          }
+        }
+      }
+    }
+  }
 }

@@ -130,6 +130,10 @@ class TokenOpsTest {
       assertThatThrownBy(() -> TokenOps.prepend(pass, narrow, v)).hasMessageContaining("width 5");
       assertThatThrownBy(() -> TokenOps.addToEach(pass, v, narrow)).hasMessageContaining("meets");
       assertThatThrownBy(() -> TokenOps.columns(pass, v, 3, 3)).hasMessageContaining("3 to 6");
+      assertThatThrownBy(() -> TokenOps.prepend(pass, narrow, -1, 0, v))
+          .isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> TokenOps.pick(pass, v, new int[99]))
+          .hasMessageContaining("99 positions");
     }
   }
 }

@@ -90,7 +90,7 @@ public record Nf4(byte[] codes, Scales scales, int size) {
     byte[] codes = new byte[bytes(size)];
     float[] absmax = new float[blocks(size)];
     for (int b = 0; b < absmax.length; b++) {
-      int end = Math.min(size, (b + 1) * BLOCK);
+      int end = (int) Math.min(size, (b + 1L) * BLOCK);
       float max = 0;
       for (int i = b * BLOCK; i < end; i++) {
         if (!Float.isFinite(x[i])) {

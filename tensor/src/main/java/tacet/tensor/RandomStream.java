@@ -96,7 +96,7 @@ public final class RandomStream {
     return t;
   }
 
-  /** A tensor of uniform values in [-bound, bound). */
+  /** A tensor of uniform values in [-bound, bound]; rounding to float makes the upper end possible. */
   public Tensor uniform(Shape shape, double bound) {
     Tensor t = Tensor.zeros(shape);
     for (int i = 0; i < t.size(); i++) {

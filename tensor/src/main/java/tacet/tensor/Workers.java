@@ -93,19 +93,25 @@ public final class Workers implements AutoCloseable {
 
   /**
    * Runs {@code task} over 0 to {@code count} - 1 in chunks of {@code grain}, returns when all is
-   * done, and rethrows what a task threw.
+   * done, and rethrows what a task threw; chunks that had not begun by then are left out.
+   *
+   * @param grain iterations of a chunk, at least 1
    */
   public void forEach(int count, int grain, Task task) {
     if (count <= 0) {
       return;
+    }
+    if (grain < 1) {
+      throw new IllegalArgumentException("chunks of " + grain + " iterations");
     }
     if (helpers.length == 0
         || count <= grain
         || closed
         || busy.isHeldByCurrentThread()
         || !busy.tryLock()) {
-      for (int from = 0; from < count; from += grain) {
-        task.run(0, from, Math.min(count, from + grain));
+      int last = (count - 1) / grain;
+      for (int c = 0; c <= last; c++) {
+        task.run(0, c * grain, end(c, grain, count));
       }
       return;
     }
@@ -125,6 +131,11 @@ public final class Workers implements AutoCloseable {
     } finally {
       busy.unlock();
     }
+  }
+
+  /** One past the last iteration of a chunk. */
+  private static int end(int chunk, int grain, int count) {
+    return (int) Math.min(count, (chunk + 1L) * grain);
   }
 
   /** A participant other than the caller: a thread of ours, or a task on the executor. */
@@ -147,6 +158,9 @@ public final class Workers implements AutoCloseable {
           executor.execute(this);
         } catch (RejectedExecutionException e) {
           submitted.set(false);
+        } catch (Throwable e) {
+          submitted.set(false); // or it would never take part again
+          throw e;
         }
       }
     }
@@ -227,7 +241,7 @@ public final class Workers implements AutoCloseable {
       this.count = count;
       this.grain = grain;
       this.task = task;
-      chunks = (count + grain - 1) / grain;
+      chunks = (count - 1) / grain + 1;
       next = new AtomicIntegerArray(shares);
       for (int i = 0; i < shares; i++) {
         next.setPlain(i, first(i));
@@ -263,8 +277,8 @@ public final class Workers implements AutoCloseable {
       int end = first(share + 1);
       for (int c = next.getAndIncrement(share); c < end && error == null; ) {
         try {
-          task.run(part, c * grain, Math.min(count, (c + 1) * grain));
-        } catch (RuntimeException | Error e) {
+          task.run(part, c * grain, end(c, grain, count));
+        } catch (Throwable e) { // checked ones too, which other languages throw undeclared
           error = e;
           return;
         }
@@ -284,13 +298,15 @@ public final class Workers implements AutoCloseable {
     }
 
     void rethrow() {
-      Throwable e = error;
-      if (e instanceof RuntimeException r) {
-        throw r;
+      if (error != null) {
+        Loop.<RuntimeException>unchecked(error);
       }
-      if (e instanceof Error r) {
-        throw r;
-      }
+    }
+
+    /** Throws what a task threw, whatever it is. */
+    @SuppressWarnings("unchecked")
+    private static <E extends Throwable> void unchecked(Throwable e) throws E {
+      throw (E) e;
     }
   }
 }

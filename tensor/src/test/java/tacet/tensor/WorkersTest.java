@@ -3,6 +3,7 @@ package tacet.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;
@@ -130,6 +131,72 @@ class WorkersTest {
         t.join();
       }
       assertThat(total).hasValue(4 * 200 * 50);
+    }
+  }
+
+  /** Other languages throw checked exceptions undeclared; on a thread of ours one would end it. */
+  @Test
+  void undeclaredErrorsReachTheCallerToo() {
+    try (Workers w = new Workers(2)) {
+      for (int round = 0; round < 3; round++) {
+        CountDownLatch both = new CountDownLatch(2);
+        assertThatThrownBy(
+                () ->
+                    w.forEach(
+                        2,
+                        1,
+                        (part, from, to) -> {
+                          both.countDown();
+                          await(both);
+                          if (part == 1) {
+                            WorkersTest.<RuntimeException>undeclared(new IOException("unreadable"));
+                          }
+                        }))
+            .isInstanceOf(IOException.class)
+            .hasMessage("unreadable");
+      }
+    }
+  }
+
+  @SuppressWarnings("unchecked")
+  private static <E extends Throwable> void undeclared(Throwable e) throws E {
+    throw (E) e;
+  }
+
+  @Test
+  void loopsMayBeAsLongAsAnIntCounts() {
+    int n = Integer.MAX_VALUE;
+    for (int threads = 1; threads <= 2; threads++) {
+      try (Workers w = new Workers(threads)) {
+        Set<List<Integer>> chunks = ConcurrentHashMap.newKeySet();
+        w.forEach(n, 1 << 30, (part, from, to) -> chunks.add(List.of(from, to)));
+        assertThat(chunks).containsExactlyInAnyOrder(List.of(0, 1 << 30), List.of(1 << 30, n));
+        for (int grain : new int[] {0, -1}) {
+          assertThatThrownBy(() -> w.forEach(5, grain, (part, from, to) -> {}))
+              .isInstanceOf(IllegalArgumentException.class)
+              .hasMessageContaining("chunks of " + grain);
+        }
+      }
+    }
+  }
+
+  /** An executor that has failed once, for want of a thread for example, is asked again. */
+  @Test
+  void anExecutorMayFailForOnce() {
+    AtomicInteger asked = new AtomicInteger();
+    Executor failing =
+        task -> {
+          if (asked.incrementAndGet() == 1) {
+            throw new OutOfMemoryError("unable to create native thread");
+          }
+        };
+    try (Workers w = new Workers(2, failing)) {
+      assertThatThrownBy(() -> w.forEach(5, 1, (part, from, to) -> {}))
+          .isInstanceOf(OutOfMemoryError.class);
+      AtomicInteger done = new AtomicInteger();
+      w.forEach(5, 1, (part, from, to) -> done.addAndGet(to - from));
+      assertThat(done).hasValue(5);
+      assertThat(asked).hasValue(2);
     }
   }
 

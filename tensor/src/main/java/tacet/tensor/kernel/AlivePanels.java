@@ -77,6 +77,9 @@ public final class AlivePanels {
       throw new IllegalArgumentException(
           "panels of " + n + " columns for a product with " + b.n() + " columns");
     }
+    if (t == 0) {
+      return;
+    }
     float[] init = bias;
     if (bias == null) {
       init = engine.workspace().take(n);

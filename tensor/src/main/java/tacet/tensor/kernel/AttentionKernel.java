@@ -55,7 +55,7 @@ public record AttentionKernel(
 
   /** Query rows in a tile. The gradient's sums over queries go tile by tile, so it is fixed. */
   private int tileRows() {
-    return Math.min(Math.min(ROWS, queries), Math.max(6, TILE / stride() / 6 * 6));
+    return Math.min(Math.clamp(queries, 1, ROWS), Math.max(6, TILE / stride() / 6 * 6));
   }
 
   /** Floats from one row of scores to the next. */

@@ -128,6 +128,9 @@ public final class KeyValueCache {
               + "] for both");
     }
     int n = s.dim(1);
+    if (n == 0) {
+      return;
+    }
     if (length + n > capacity) {
       grow(Math.max(roundUp(length + n), roundUp(capacity + capacity / 2)));
     }

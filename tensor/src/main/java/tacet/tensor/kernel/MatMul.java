@@ -186,7 +186,7 @@ public final class MatMul {
       int initStride,
       float[] y,
       Finish finish) {
-    if (t == 0) {
+    if (t == 0 || b.n() == 0) {
       return;
     }
     int threads = engine.workers().size();

@@ -36,6 +36,9 @@ public final class SparseMatMul {
       Engine engine, SparseRows a, WideMatrix b, float[] bias, float[] y, MatMul.Finish finish) {
     int n = b.n();
     int t = a.rows();
+    if (n == 0) {
+      return;
+    }
     int groups = WideMatrix.groups(n);
     int threads = engine.workers().size();
     int units = (t < FEW ? 2 : 4) * threads; // each part reads B
@@ -81,7 +84,7 @@ public final class SparseMatMul {
     int io = bias == null ? 0 : g * WideMatrix.GROUP;
     int initStride = 0;
     int to = i0 * n + g * WideMatrix.GROUP;
-    for (int f = 0; f < step - 1; f += span) {
+    for (int f = 0; f == 0 || f < step - 1; f += span) { // once at least, for the start values
       if (touch) {
         int end = Math.min(k, (f + span) * SparseRows.BLOCK);
         touched +=

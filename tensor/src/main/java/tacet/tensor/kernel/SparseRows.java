@@ -53,7 +53,7 @@ public final class SparseRows {
   public static SparseRows of(Engine engine, float[] x, int rows, int columns, long active) {
     Kernels kernels = engine.kernels();
     Workspace workspace = engine.workspace();
-    int bound = Math.toIntExact(active >= 0 ? active : count(kernels, x, rows, columns));
+    int bound = Math.toIntExact(active >= 0 ? active : count(x, rows * columns));
     int blocks = blocks(columns);
     int[] start = workspace.takeInts(rows * (blocks + 1));
     int[] index = workspace.takeInts(bound + Kernels.LANES);
@@ -93,10 +93,11 @@ public final class SparseRows {
     return new SparseRows(rows, columns, next.get(), start, index, value, null);
   }
 
-  private static long count(Kernels kernels, float[] x, int rows, int columns) {
-    long n = 0;
-    for (int i = 0; i < rows; i++) {
-      n += kernels.countAbove(x, i * columns, columns, 0f);
+  /** How many values are not zero; one that is not a number is not. */
+  private static long count(float[] x, int size) {
+    int n = 0;
+    for (int i = 0; i < size; i++) {
+      n += x[i] != 0 ? 1 : 0;
     }
     return n;
   }

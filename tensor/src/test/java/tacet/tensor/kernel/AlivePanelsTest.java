@@ -70,6 +70,10 @@ class AlivePanelsTest {
       assertThatThrownBy(() -> panels.product(e, h, 3, narrow, null, h))
           .hasMessageContaining("100 columns");
     }
+    try (Engine e = Engine.ofThreads(2)) { // no rows
+      AlivePanels all = AlivePanels.of(BitSet.valueOf(new long[] {1}), 40);
+      all.product(e, new float[0], 0, PackedMatrix.of(new float[40], 1, 40), null, new float[0]);
+    }
     BitSet far = new BitSet();
     far.set(32);
     assertThatThrownBy(() -> AlivePanels.of(far, 32)).hasMessageContaining("column 32");

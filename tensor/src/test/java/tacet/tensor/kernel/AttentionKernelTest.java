@@ -257,6 +257,18 @@ class AttentionKernelTest {
   }
 
   @Test
+  void appendingNothingChangesNothing() {
+    try (Engine e = Engine.ofThreads(2)) {
+      KeyValueCache cache = new KeyValueCache(2, 2, 4, 0);
+      cache.append(e, Tensor.zeros(2, 0, 8), Tensor.zeros(2, 0, 8));
+      assertThat(cache.length()).isZero();
+      cache.append(e, Tensor.zeros(2, 3, 8), Tensor.zeros(2, 3, 8));
+      cache.append(e, Tensor.zeros(2, 0, 8), Tensor.zeros(2, 0, 8));
+      assertThat(cache.length()).isEqualTo(3);
+    }
+  }
+
+  @Test
   void cacheRefusesWhatDoesNotFit() {
     KeyValueCache cache = new KeyValueCache(2, 3, 4, 0);
     Tensor k = Tensor.zeros(2, 1, 12);

@@ -428,4 +428,66 @@ class ProductTest {
       }
     }
   }
+
+  /** Rows, columns and terms of which there are none; a sum of no terms is its start value. */
+  @Test
+  void emptyProducts() {
+    int[][] shapes = {{0, 5, 7}, {3, 0, 7}, {3, 5, 0}, {0, 0, 0}, {70, 0, 300}};
+    for (int threads : new int[] {1, 3}) {
+      try (Engine e = new Engine(Kernels.best(), new Workers(threads), new Workspace(true))) {
+        for (int[] s : shapes) {
+          int t = s[0];
+          int k = s[1];
+          int n = s[2];
+          float[] x = Samples.uniform(1, t * k, 1);
+          float[] b = Samples.uniform(2, k * n, 1);
+          float[] bias = Samples.uniform(3, n, 1);
+          for (float[] init : new float[][] {bias, null}) {
+            float[][] y = new float[5][t * n];
+            for (float[] one : y) {
+              Arrays.fill(one, Float.NaN);
+            }
+            MatMul.dense(e, x, t, PackedMatrix.of(b, k, n), init, y[0]);
+            SparseRows rows = SparseRows.of(e, x, t, k, -1);
+            SparseMatMul.product(e, rows, WideMatrix.of(b, k, n), init, y[1]);
+            MatMul.denseUnpacked(e, x, t, k, b, n, init, y[2]);
+            MatMul.denseUnpackedTransposed(e, x, t, k, b, n, init, y[3]);
+            MatMul.product(e, x, t, 0, RightSide.of(b, k, n), init, y[4]);
+            for (int i = 0; i < t * n && k == 0; i++) {
+              for (float[] one : y) {
+                assertThat(one[i]).isEqualTo(init == null ? 0f : bias[i % n]);
+              }
+            }
+            float[] c = new float[k * n];
+            SparseRows columns = rows.transposed(e);
+            SparseMatMul.gradient(e, columns, y[0], n, c);
+            MatMul.transposedProduct(e, x, t, k, y[0], n, c);
+            columns.release(e.workspace());
+            rows.release(e.workspace());
+          }
+        }
+        float[] c = {Float.NaN, Float.NaN}; // the gradient of a weight [1, 2] by no tokens
+        SparseRows none = SparseRows.of(e, new float[0], 0, 1, 0);
+        SparseMatMul.gradient(e, none.transposed(e), new float[0], 2, c);
+        assertThat(c).containsOnly(0f);
+      }
+    }
+  }
+
+  /** What is not a number is not zero: a product with it gives the same, not a broken matrix. */
+  @Test
+  void valuesThatAreNotNumbersAreKept() {
+    for (int threads : new int[] {1, 3}) {
+      try (Engine e = new Engine(Kernels.best(), new Workers(threads), new Workspace())) {
+        float[] x = new float[200 * 100];
+        Arrays.fill(x, 100, x.length, Float.NaN);
+        SparseRows rows = SparseRows.of(e, x, 200, 100, -1);
+        assertThat(rows.entries()).isEqualTo(199 * 100);
+        float[] y = new float[200 * 3];
+        SparseMatMul.product(e, rows, WideMatrix.of(Samples.uniform(1, 300, 1), 100, 3), null, y);
+        assertThat(y[2]).isZero();
+        assertThat(y[3]).isNaN();
+      }
+    }
+  }
 }
