@@ -73,7 +73,7 @@ final class EvaluateCommand implements Callable<Integer> {
     long trainable = 0;
     long all = Surgery.count(Surgery.parameters(base));
     if (adapter != null) {
-      AdapterFile.Loaded<M> loaded = AdapterFile.load(adapter, base);
+      AdapterFile.Loaded<M> loaded = source.adapted(base, adapter);
       trainable = Surgery.count(Surgery.trainable(loaded.model()));
       all = Surgery.count(Surgery.parameters(loaded.model()));
       method = loaded.method().name();

@@ -137,7 +137,7 @@ final class ForwardCommand implements Callable<Integer> {
 
   private Run<TextModel> texts(ModelSource source, Batch batch) throws IOException {
     Head head = source.head();
-    boolean newHead = head == Head.NONE && adapter != null; // the adapter brings its weights
+    boolean newHead = adapter != null && source.needsClassifier(adapter); // it brings its weights
     TextModel base =
         model.withActivation(
             newHead ? source.classifier(source.labels(), 0).model() : source.model());
@@ -173,7 +173,7 @@ final class ForwardCommand implements Callable<Integer> {
       Batch target)
       throws IOException {
     if (adapter != null) {
-      AdapterFile.Loaded<P> loaded = AdapterFile.load(adapter, base);
+      AdapterFile.Loaded<P> loaded = source.adapted(base, adapter);
       Map<String, Parameter> named = AdapterFile.parameters(loaded.model(), loaded.method());
       Batch seen =
           switch (loaded.model()) {

@@ -59,7 +59,7 @@ final class MergeCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     try (ModelSource source = ModelSource.open(model)) {
       Part base = source.adaptable(adapter);
-      AdapterFile.Loaded<Part> loaded = AdapterFile.load(adapter, base);
+      AdapterFile.Loaded<Part> loaded = source.adapted(base, adapter);
       if (!(loaded.method() instanceof Lora)) {
         throw new UserException(
             adapter

@@ -15,6 +15,7 @@ import java.util.function.Predicate;
 import tacet.autograd.Parameter;
 import tacet.deft.Dataset;
 import tacet.deft.task.Example;
+import tacet.peft.AdapterFile;
 import tacet.tensor.Tensor;
 import tacet.tensor.WeightFormat;
 import tacet.transformer.Conv1D;
@@ -414,7 +415,41 @@ final class ModelSource implements AutoCloseable {
     if (isSeq2Seq()) {
       return seq2seq();
     }
-    return head() == TextModels.Head.NONE ? classifier(labels(), 0).model() : model();
+    return needsClassifier(adapter) ? classifier(labels(), 0).model() : model();
+  }
+
+  /** Whether an adapter brings a head to a model that has none; null stands for one that does. */
+  boolean needsClassifier(Path adapter) throws IOException {
+    return head() == TextModels.Head.NONE && (adapter == null || AdapterFile.hasModules(adapter));
+  }
+
+  /**
+   * A model of this source with an adapter.
+   *
+   * @throws UserException if the model has parts, such as a head, whose weights neither its file has
+   *     nor the adapter: what it says would be chance
+   */
+  <P extends Part> AdapterFile.Loaded<P> adapted(P base, Path adapter) throws IOException {
+    AdapterFile.Loaded<P> loaded = AdapterFile.load(adapter, base);
+    if (isSeq2Seq()) {
+      return loaded; // all of it is in the file, the table of tokens under other names too
+    }
+    Weights weights = checkpoint.weights();
+    Map<String, Parameter> all = Surgery.parameters(loaded.model());
+    List<String> random =
+        Surgery.parameters(base).keySet().stream()
+            .filter(path -> !weights.has(path) && !all.get(path).trainable())
+            .toList();
+    if (!random.isEmpty()) {
+      throw new UserException(
+          adapter
+              + ": has no weights for "
+              + String.join(", ", random)
+              + ", nor has "
+              + name
+              + "; the adapter is for a model with another head");
+    }
+    return loaded;
   }
 
   @Override

@@ -34,7 +34,7 @@ record TunedModel(TextModel model, String method) {
     if (adapter == null) {
       return new TunedModel(base, null);
     }
-    AdapterFile.Loaded<TextModel> loaded = AdapterFile.load(adapter, base);
+    AdapterFile.Loaded<TextModel> loaded = source.adapted(base, adapter);
     TextModel used = Ada.finish(merged(Ada.load(adapter, loaded.model())));
     return new TunedModel(used, loaded.method().name());
   }
@@ -47,7 +47,7 @@ record TunedModel(TextModel model, String method) {
    */
   static <M extends Part> M of(Work<M> work, ModelSource source, Path adapter) throws IOException {
     if (adapter != null) {
-      M adapted = AdapterFile.load(adapter, work.model()).model();
+      M adapted = source.adapted(work.model(), adapter).model();
       return Ada.finish(merged(Ada.load(adapter, adapted)));
     }
     if (!source.hasHead()) {

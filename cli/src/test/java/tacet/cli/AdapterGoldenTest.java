@@ -14,9 +14,18 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tacet.deft.report.RunMetrics;
+import tacet.peft.AdapterFile;
+import tacet.peft.Lora;
+import tacet.peft.Targets;
+import tacet.tensor.Shape;
 import tacet.tensor.Tensor;
+import tacet.transformer.Part;
+import tacet.transformer.checkpoint.Checkpoint;
+import tacet.transformer.checkpoint.DType;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.SafeTensors;
+import tacet.transformer.checkpoint.SafeTensorsWriter;
+import tacet.transformer.model.TextModels;
 
 /** {@code tacet forward --adapter} against peft and plain PyTorch; see make_peft_goldens.py. */
 class AdapterGoldenTest {
@@ -101,6 +110,65 @@ class AdapterGoldenTest {
             temp.resolve("no"));
     assertThat(r.code()).isEqualTo(1);
     assertThat(r.err()).contains("prefix", "only LoRA");
+  }
+
+  /**
+   * An adapter without a head, on a model without one, gives states, as the model does; one that
+   * brings other parts leaves a new head to chance and is refused.
+   */
+  @Test
+  void aHeadIsNeverLeftToChance() throws Exception {
+    Path model = Cli.tinyModel(temp.resolve("model"));
+    Path inputs = temp.resolve("inputs.safetensors");
+    new SafeTensorsWriter()
+        .addLongs("input_ids", Shape.of(1, 4), new long[] {2, 5, 9, 3}, DType.I64)
+        .write(inputs);
+    Targets targets = Targets.of("query");
+    try (Checkpoint c = Checkpoint.open(model)) {
+      for (List<String> saved : List.<List<String>>of(List.of(), List.of("LayerNorm"))) {
+        Lora lora = new Lora(2, 4, 0, false, targets, saved);
+        Part adapted = lora.applyTo(TextModels.classifier(c, 2, 1).model(), 1);
+        AdapterFile.save(temp.resolve("lora" + saved.size()), adapted, lora, null, "tiny");
+      }
+    }
+    Path out = temp.resolve("out.safetensors");
+    for (int modules = 0; modules < 2; modules++) {
+      Path adapter = temp.resolve("lora" + modules);
+      Cli.Result r =
+          Cli.run(
+              "forward",
+              "--model",
+              model,
+              "--adapter",
+              adapter,
+              "--inputs",
+              inputs,
+              "--output",
+              out);
+      if (modules == 0) {
+        assertThat(r.err()).isEmpty();
+        try (SafeTensors found = SafeTensors.open(out)) {
+          assertThat(found.names()).containsExactly("last_hidden_state");
+        }
+      } else {
+        assertThat(r.code()).isEqualTo(1);
+        assertThat(r.err()).contains("lora1", "classifier.weight", "another head");
+      }
+    }
+    Path data = Cli.tinyTask(temp.resolve("data"));
+    Cli.Result r =
+        Cli.run(
+            "evaluate",
+            "--model",
+            model,
+            "--adapter",
+            temp.resolve("lora0"),
+            "--task",
+            "SST-2",
+            "--data",
+            data);
+    assertThat(r.code()).isEqualTo(1);
+    assertThat(r.err()).contains("lora0", "classifier.weight", "another head");
   }
 
   /** Every method trains through the command line, and evaluates to the same score from its files. */

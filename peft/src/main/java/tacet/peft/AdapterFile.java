@@ -103,12 +103,8 @@ public final class AdapterFile {
    * @throws IOException if the folder is no adapter that Tacet knows, or does not fit the model
    */
   public static <P extends Part> Loaded<P> load(Path dir, P model) throws IOException {
-    Path configFile = dir.resolve(CONFIG);
-    if (!Files.exists(configFile)) {
-      throw new IOException(dir + ": no " + CONFIG + " here; is it the folder of an adapter?");
-    }
-    Json c = Json.read(configFile);
-    if (!c.has("peft_type") && c.has("config")) {
+    Json c = config(dir);
+    if (isHub(c)) {
       return AdapterHubFile.load(dir, c, model);
     }
     String type = c.get("peft_type").asString();
@@ -130,8 +126,30 @@ public final class AdapterFile {
       in.finish();
       return loaded;
     } catch (IllegalArgumentException e) { // what the method itself refuses
-      throw new IOException(configFile + ": " + e.getMessage(), e);
+      throw new IOException(dir.resolve(CONFIG) + ": " + e.getMessage(), e);
     }
+  }
+
+  /**
+   * Whether an adapter's folder has parts of a model that were trained whole, such as a head.
+   *
+   * @throws IOException if it is no adapter's folder, or its configuration is damaged
+   */
+  public static boolean hasModules(Path dir) throws IOException {
+    Json c = config(dir);
+    return isHub(c) ? AdapterHubFile.hasHead(dir) : !strings(c, "modules_to_save").isEmpty();
+  }
+
+  private static Json config(Path dir) throws IOException {
+    Path file = dir.resolve(CONFIG);
+    if (!Files.exists(file)) {
+      throw new IOException(dir + ": no " + CONFIG + " here; is it the folder of an adapter?");
+    }
+    return Json.read(file);
+  }
+
+  private static boolean isHub(Json c) throws IOException {
+    return !c.has("peft_type") && c.has("config");
   }
 
   /** The tensors of an adapter's file, and account of what does not fit. */
@@ -170,13 +188,21 @@ public final class AdapterFile {
       return Tensor.zeros(expected);
     }
 
-    /** The model with the file's tensors in the place of parameters of the modules to save. */
-    <P extends Part> P modules(P model, java.util.function.UnaryOperator<String> nameOf) {
+    /**
+     * The model with the file's tensors in the place of parameters of the modules to save.
+     *
+     * @param saved modules that the file must have whole, if the model has them
+     */
+    <P extends Part> P modules(
+        P model, List<String> saved, java.util.function.UnaryOperator<String> nameOf) {
       return Surgery.replaceParameters(
           model,
           (path, p) -> {
             String name = nameOf.apply(path);
             if (name == null || !unused.remove(name)) {
+              if (name != null && !tensors.containsKey(name) && Adapted.isSaved(path, saved)) {
+                problems.add(name + " is missing");
+              }
               return p;
             }
             Tensor t = tensors.get(name);

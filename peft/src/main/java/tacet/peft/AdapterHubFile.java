@@ -313,10 +313,15 @@ final class AdapterHubFile {
     if (head != null) {
       Map<String, String> map = flexible;
       String headName = headNameIn(head);
-      adapted = head.modules(adapted, path -> headName(path, headName, map));
+      adapted = head.modules(adapted, saved, path -> headName(path, headName, map));
       head.finish();
     }
     return new AdapterFile.Loaded<>(adapted, method);
+  }
+
+  /** Whether there is a head beside the adapter. */
+  static boolean hasHead(Path dir) {
+    return existing(dir, HEADS) != null;
   }
 
   private static Path existing(Path dir, List<String> names) {

@@ -3,7 +3,9 @@ package tacet.peft;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import tacet.autograd.Parameter;
 import tacet.tensor.Tensor;
@@ -30,6 +32,12 @@ final class LoraFile {
           "target_parameters",
           "trainable_token_indices",
           "alora_invocation_tokens");
+
+  private static final List<String> BASE_MODELS =
+      List.of("bert.", "roberta.", "transformer.", "model.", "vit.");
+
+  /** Beginnings of the ways to begin that take something out of the base's weights. */
+  private static final List<String> FROM_THE_BASE = List.of("pissa", "olora", "corda", "loftq");
 
   private LoraFile() {}
 
@@ -82,7 +90,8 @@ final class LoraFile {
   static <P extends Part> AdapterFile.Loaded<P> load(Json c, AdapterFile.Contents file, P model)
       throws IOException {
     Lora lora = read(c, model);
-    AdapterFile.Contents in = file.renamed(LoraFile::pathOf);
+    Set<String> parts = Surgery.parts(model).keySet();
+    AdapterFile.Contents in = file.renamed(name -> located(pathOf(name), parts));
     P adapted =
         lora.install(
             model,
@@ -93,7 +102,8 @@ final class LoraFile {
                 in.take(path + ".lora_B.weight", layer.out(), r)
               };
             });
-    P complete = in.modules(adapted, path -> path.contains(".lora_") ? null : path);
+    P complete =
+        in.modules(adapted, lora.modulesToSave(), path -> path.contains(".lora_") ? null : path);
     in.finish();
     return new AdapterFile.Loaded<>(complete, lora);
   }
@@ -103,12 +113,43 @@ final class LoraFile {
     return path.replace(".default.", ".").replace(".modules_to_save.", ".");
   }
 
+  /**
+   * The path in the model of what a file calls by its path in another: an adapter of a model with a
+   * head, in one without, and the other way round.
+   */
+  private static String located(String path, Set<String> parts) {
+    int end = path.indexOf(".lora_");
+    String module = path.substring(0, end < 0 ? Math.max(0, path.lastIndexOf('.')) : end);
+    if (parts.contains(module)) {
+      return path;
+    }
+    for (String base : BASE_MODELS) {
+      if (module.startsWith(base) && parts.contains(module.substring(base.length()))) {
+        return path.substring(base.length());
+      }
+      if (parts.contains(base + module)) {
+        return base + path;
+      }
+    }
+    return path;
+  }
+
   private static Lora read(Json c, Part model) throws IOException {
     for (String feature : UNSUPPORTED) {
       if (c.has(feature)
           && !(c.get(feature).isBoolean() && !c.get(feature).asBoolean())
           && !(c.get(feature).isArray() && c.get(feature).elements().isEmpty())) {
         throw c.error(feature + " is not supported");
+      }
+    }
+    if (c.has("init_lora_weights") && c.get("init_lora_weights").isString()) {
+      String start = c.get("init_lora_weights").asString();
+      if (FROM_THE_BASE.stream().anyMatch(start.toLowerCase(Locale.ROOT)::startsWith)) {
+        throw c.error(
+            "init_lora_weights \""
+                + start
+                + "\": such an adapter changes the base's weights too, which is not supported; save it"
+                + " in Python with path_initial_model_for_weight_conversion, as an ordinary LoRA");
       }
     }
     if (!c.stringOr("bias", "none").equals("none")) {

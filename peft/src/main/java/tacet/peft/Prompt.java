@@ -149,7 +149,8 @@ public record Prompt(int tokens, Start start, List<String> modulesToSave) implem
     return result;
   }
 
-  private static boolean isWords(String path) {
+  /** Whether that is the place of a model's table of tokens. */
+  static boolean isWords(String path) {
     return WORDS.contains(path.substring(path.lastIndexOf('.') + 1));
   }
 }

@@ -97,7 +97,8 @@ final class VirtualTokensFile {
     Prefix prefix = new Prefix(tokens(c), semantics, AdapterFile.strings(c, "modules_to_save"));
     Prefix.Plan plan = prefix.plan(model);
     Tensor table = in.take(NAME, prefix.tokens(), 2 * plan.layers() * plan.width());
-    P adapted = in.modules(prefix.install(model, table), VirtualTokensFile::nameOf);
+    P adapted =
+        in.modules(prefix.install(model, table), prefix.modulesToSave(), VirtualTokensFile::nameOf);
     return new AdapterFile.Loaded<>(adapted, prefix);
   }
 
@@ -117,7 +118,8 @@ final class VirtualTokensFile {
               int d = words.shape().last();
               return in.take(NAME, rows, d);
             });
-    return new AdapterFile.Loaded<>(in.modules(adapted, VirtualTokensFile::nameOf), prompt);
+    P complete = in.modules(adapted, prompt.modulesToSave(), VirtualTokensFile::nameOf);
+    return new AdapterFile.Loaded<>(complete, prompt);
   }
 
   /** Where the vectors came from; without the tokens of a text, which nothing needs any more. */

@@ -27,6 +27,7 @@ import tacet.transformer.Surgery;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Checkpoint;
 import tacet.transformer.checkpoint.Json;
+import tacet.transformer.checkpoint.SafeTensors;
 import tacet.transformer.model.Bert;
 import tacet.transformer.model.TextModels;
 
@@ -193,9 +194,101 @@ class LoraTest {
           dir.resolve("adapter_config.json"),
           config.replace("\"use_dora\": false", "\"use_dora\": true"));
       assertThatThrownBy(() -> AdapterFile.load(dir, base)).hasMessageContaining("use_dora");
+      for (String start : List.of("pissa", "pissa_niter_4", "olora", "corda", "loftq")) {
+        Files.writeString(
+            dir.resolve("adapter_config.json"),
+            config.replace(
+                "\"init_lora_weights\": true", "\"init_lora_weights\": \"" + start + "\""));
+        assertThatThrownBy(() -> AdapterFile.load(dir, base))
+            .as(start)
+            .hasMessageContaining("adapter_config.json")
+            .hasMessageContaining(start)
+            .hasMessageContaining("path_initial_model_for_weight_conversion");
+      }
+      Files.writeString(
+          dir.resolve("adapter_config.json"),
+          config.replace("\"init_lora_weights\": true", "\"init_lora_weights\": \"gaussian\""));
+      assertThat(logits(engine, AdapterFile.load(dir, base).model()))
+          .isEqualTo(logits(engine, adapted));
       Files.writeString(dir.resolve("adapter_config.json"), config.replace("\"LORA\"", "\"DEFT\""));
       assertThatThrownBy(() -> AdapterFile.load(dir, base)).hasMessageContaining("DEFT");
     }
+  }
+
+  /** Part of what an adapter should bring must not come from the base, where it may be new. */
+  @Test
+  void missingModulesAreRefused(@TempDir Path dir) throws IOException {
+    TextModel base = model();
+    TextModel adapted = LORA.applyTo(base, 1);
+    AdapterFile.save(dir, adapted, LORA, "SEQ_CLS", "tiny");
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    AdapterFile.parameters(adapted, LORA).forEach((name, p) -> tensors.put(name, p.value()));
+    tensors.remove("base_model.model.classifier.bias");
+    SafeTensors.write(dir.resolve("adapter_model.safetensors"), tensors);
+    assertThatThrownBy(() -> AdapterFile.load(dir, base))
+        .hasMessageContaining("adapter_model.safetensors")
+        .hasMessageContaining("classifier.bias is missing");
+  }
+
+  /** peft names layers by their path, which begins with the base model's name in models with heads. */
+  @Test
+  void anAdapterFitsTheModelWithAndWithoutItsHead(@TempDir Path dir) throws IOException {
+    TextModel withHead = model();
+    TextModel bare = ((Bert.Classifier) withHead).bert();
+    Lora lora = new Lora(3, 6, 0, false, Targets.of("query", "value"), List.of());
+    try (Engine engine = Engine.ofThreads(1)) {
+      TextModel[] from = {withHead, bare};
+      TextModel[] to = {bare, withHead};
+      for (int i = 0; i < 2; i++) {
+        TextModel adapted = lora.applyTo(from[i], 1);
+        shake(adapted);
+        AdapterFile.save(dir, adapted, lora, null, "tiny");
+        TextModel loaded = AdapterFile.load(dir, to[i]).model();
+        try (Pass pass = Pass.inference(engine)) {
+          assertThat(loaded.forward(pass, batch()).hidden().getLast().value().toArray())
+              .isEqualTo(adapted.forward(pass, batch()).hidden().getLast().value().toArray());
+        }
+      }
+    }
+  }
+
+  /** peft trains a copy of the table, and the head keeps the old one. */
+  @Test
+  void halfOfTiedWeightsIsNotSaved() throws IOException {
+    Json config =
+        Json.parse(
+            """
+            {"model_type": "gpt2", "vocab_size": 20, "n_positions": 8, "n_embd": 6, "n_layer": 1,
+             "n_head": 2, "n_inner": 9}
+            """,
+            "config");
+    Map<String, Tensor> weights = new LinkedHashMap<>();
+    weights.put("wte.weight", Tensor.zeros(20, 6));
+    weights.put("wpe.weight", Tensor.zeros(8, 6));
+    for (String norm : List.of("h.0.ln_1", "h.0.ln_2", "ln_f")) {
+      weights.put(norm + ".weight", Tensor.zeros(6));
+      weights.put(norm + ".bias", Tensor.zeros(6));
+    }
+    Map<String, int[]> layers =
+        Map.of(
+            "attn.c_attn", new int[] {6, 18},
+            "attn.c_proj", new int[] {6, 6},
+            "mlp.c_fc", new int[] {6, 9},
+            "mlp.c_proj", new int[] {9, 6});
+    layers.forEach(
+        (name, dims) -> {
+          weights.put("h.0." + name + ".weight", Tensor.zeros(dims));
+          weights.put("h.0." + name + ".bias", Tensor.zeros(dims[1]));
+        });
+    TextModel tied = TextModels.languageModel(Checkpoint.of("tied", config, weights));
+    Targets targets = Targets.of("c_attn");
+    assertThatThrownBy(() -> new Lora(2, 4, 0, false, targets, List.of("wte")).applyTo(tied, 1))
+        .hasMessageContaining("transformer.wte")
+        .hasMessageContaining("output layer");
+    assertThat(new Lora(2, 4, 0, false, targets, List.of("wpe")).applyTo(tied, 1)).isNotNull();
+    weights.put("lm_head.weight", RandomStream.of(1, "head", 0).normal(Shape.of(20, 6), 1));
+    TextModel untied = TextModels.languageModel(Checkpoint.of("untied", config, weights));
+    assertThat(new Lora(2, 4, 0, false, targets, List.of("wte")).applyTo(untied, 1)).isNotNull();
   }
 
   @Test

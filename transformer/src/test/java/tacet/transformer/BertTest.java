@@ -166,6 +166,37 @@ class BertTest {
     assertThat(TextModels.encoder(Checkpoint.of("t", config, w))).isInstanceOf(Bert.Model.class);
   }
 
+  /** What looks like a classifier and is not one, or lacks a part, must not give logits. */
+  @Test
+  void headsThatAreNotClassifiersAreRefused() throws IOException {
+    Map<String, Tensor> w = weights();
+    w.put("classifier.weight", Tensor.zeros(3, 12));
+    w.put("classifier.bias", Tensor.zeros(3));
+    String labels = "{\"num_labels\": 3, ";
+    Json config = Json.parse(labels + CONFIG.strip().substring(1), "config");
+    assertThat(TextModels.open(Checkpoint.of("t", config, w))).isInstanceOf(Bert.Classifier.class);
+    for (String task : List.of("TokenClassification", "MultipleChoice")) {
+      String architecture = "\"architectures\": [\"BertFor" + task + "\"], ";
+      Json other = Json.parse(labels + architecture + CONFIG.strip().substring(1), "config");
+      assertThatThrownBy(() -> TextModels.open(Checkpoint.of("t", other, w)))
+          .hasMessageContaining("BertFor" + task)
+          .hasMessageContaining("config");
+    }
+    w.remove("pooler.dense.weight");
+    w.remove("pooler.dense.bias");
+    assertThatThrownBy(() -> TextModels.open(Checkpoint.of("t", config, w)))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("missing: pooler.dense.weight");
+  }
+
+  @Test
+  void decodersAreRefused() throws IOException {
+    Json config = Json.parse("{\"is_decoder\": true, " + CONFIG.strip().substring(1), "config");
+    assertThatThrownBy(() -> TextModels.open(Checkpoint.of("t", config, weights())))
+        .hasMessageContaining("is_decoder")
+        .hasMessageContaining("GPT-2");
+  }
+
   @Test
   void unknownConfigurationsAreRefused() {
     for (String[] change :

@@ -88,6 +88,12 @@ public final class Bert {
       if (!position.equals("absolute")) {
         throw json.error("position_embedding_type \"" + position + "\" is not supported");
       }
+      if (json.booleanOr("is_decoder", false)) {
+        throw json.error(
+            "is_decoder is true: a "
+                + type
+                + " whose tokens see only those before them is not supported; GPT-2 and OPT are");
+      }
       int hidden = Loader.count(json, "hidden_size");
       int heads = Loader.count(json, "num_attention_heads");
       Loader.requireHeads(json, "hidden_size", hidden, heads);

@@ -368,15 +368,15 @@ public final class Gpt2 {
         new Residual(Join.Branch.MLP, d));
   }
 
-  /** The language model of a checkpoint, frozen. */
+  /** The language model of a checkpoint, frozen; see {@link Loader#untiedHead}. */
   public static LanguageModel languageModel(Config c, Weights w) throws IOException {
-    Linear head = null;
-    if (c.tied) {
-      w.ignore("lm_head."); // some files repeat the table there
-    } else {
-      head = new Loader(w).linear("lm_head", c.width, c.vocabularySize, false);
-    }
-    return new LanguageModel(model(c, w), head);
+    Model model = model(c, w);
+    Loader load = new Loader(w);
+    Linear head =
+        c.tied
+            ? load.untiedHead("lm_head", model.wte.weight())
+            : load.linear("lm_head", c.width, c.vocabularySize, false);
+    return new LanguageModel(model, head);
   }
 
   /**

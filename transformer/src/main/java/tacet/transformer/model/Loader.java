@@ -136,8 +136,25 @@ record Loader(Weights weights) {
         Parameter.stored(weight), Parameter.stored(b == null ? Tensor.zeros(out) : b));
   }
 
+  /**
+   * The head of a model whose head should be its table of tokens, if the file has another one there:
+   * it is the file's then, as in Hugging Face's models, whatever the configuration says. Null where
+   * the file has none or, as some do, repeats the table.
+   *
+   * @param table [V, E]
+   */
+  Linear untiedHead(String name, Parameter table) throws IOException {
+    if (!weights.has(name + ".weight")) {
+      return null;
+    }
+    Shape shape = table.shape();
+    Linear head = linear(name, shape.dim(1), shape.dim(0), false);
+    boolean fits = weights.has(name + ".weight", shape);
+    return fits && same(head.weight(), table) ? null : head;
+  }
+
   /** Whether two parameters of the same shape have the same values. */
-  static boolean same(Parameter a, Parameter b) {
+  private static boolean same(Parameter a, Parameter b) {
     float[] x = new float[PIECE];
     float[] y = new float[PIECE];
     int size = a.shape().size();

@@ -428,15 +428,15 @@ public final class Opt {
         c.dropout);
   }
 
-  /** The language model of a checkpoint, frozen. */
+  /** The language model of a checkpoint, frozen; see {@link Loader#untiedHead}. */
   public static LanguageModel languageModel(Config c, Weights w) throws IOException {
-    Linear head = null;
-    if (c.tied) {
-      w.ignore("lm_head."); // some files repeat the table there
-    } else {
-      head = new Loader(w).linear("lm_head", c.embeddingSize, c.vocabularySize, false);
-    }
-    return new LanguageModel(model(c, w), head);
+    Model model = model(c, w);
+    Loader load = new Loader(w);
+    Linear head =
+        c.tied
+            ? load.untiedHead("lm_head", model.decoder.embed_tokens.weight())
+            : load.linear("lm_head", c.embeddingSize, c.vocabularySize, false);
+    return new LanguageModel(model, head);
   }
 
   /**

@@ -535,19 +535,12 @@ public final class T5 {
         c.startId);
   }
 
-  /** Some files of tied models repeat the table as head. */
   private static Linear head(Config c, Loader load, Embedding shared) throws IOException {
     if (load.weights().checkpoint().isHollow() && !c.scaledOutput) {
       return load.linear("lm_head", c.width, c.vocabularySize, false); // so has T5 1.1
     }
-    if (load.weights().has("lm_head.weight")) {
-      Linear head = load.linear("lm_head", c.width, c.vocabularySize, false);
-      boolean fits = load.weights().has("lm_head.weight", shared.weight().shape());
-      if (!fits || !Loader.same(head.weight(), shared.weight())) {
-        return head;
-      }
-    }
-    return new Linear(shared.weight(), null);
+    Linear head = load.untiedHead("lm_head", shared.weight());
+    return head == null ? new Linear(shared.weight(), null) : head;
   }
 
   private static Stack stack(Config c, Loader load, int layers, boolean decoder)

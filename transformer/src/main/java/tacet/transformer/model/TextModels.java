@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.List;
 import tacet.transformer.TextModel;
 import tacet.transformer.checkpoint.Checkpoint;
+import tacet.transformer.checkpoint.CheckpointException;
 import tacet.transformer.checkpoint.Json;
 import tacet.transformer.checkpoint.Weights;
 
@@ -37,18 +38,28 @@ public final class TextModels {
    * configuration's architecture has. A language model's head is usually tied to the embeddings and
    * not in the file.
    *
-   * @throws IOException if the model_type is not supported
+   * @throws IOException if the model_type is not supported, or the head is one that judges tokens or
+   *     choices, whose weights have the names of a classifier's
    */
   public static Head head(Checkpoint checkpoint) throws IOException {
     String type = type(checkpoint.config());
+    String name = architecture(checkpoint.config());
     if (hasClassifier(checkpoint)) {
+      if (name.endsWith("ForTokenClassification") || name.endsWith("ForMultipleChoice")) {
+        throw checkpoint
+            .config()
+            .error(
+                "architectures: the head of a "
+                    + name
+                    + " is not supported; those of sequence classification, question answering and"
+                    + " language models are");
+      }
       return Head.CLASSIFIER;
     }
     if (checkpoint.contains("qa_outputs.weight")) {
       return Head.QUESTION_ANSWERING;
     }
     boolean decoder = type.equals("gpt2") || type.equals("opt");
-    String name = architecture(checkpoint.config());
     boolean bare = name.endsWith("Model") && !name.endsWith("LMHeadModel");
     return decoder && !bare ? Head.LANGUAGE_MODEL : Head.NONE;
   }
@@ -107,11 +118,20 @@ public final class TextModels {
   public static TextModel open(Checkpoint checkpoint) throws IOException {
     return switch (head(checkpoint)) {
       case NONE -> encoder(checkpoint);
-      case CLASSIFIER -> classifier(checkpoint, labels(checkpoint), 0).model();
+      case CLASSIFIER -> whole(checkpoint, classifier(checkpoint, labels(checkpoint), 0));
       case QUESTION_ANSWERING -> questionAnswering(checkpoint, 0).model();
       case LANGUAGE_MODEL -> languageModel(checkpoint);
       case SEQUENCE_TO_SEQUENCE -> throw new AssertionError("no text model has this head");
     };
+  }
+
+  /** The model, if nothing in it is new: logits of random weights would look like others. */
+  private static TextModel whole(Checkpoint checkpoint, Classifier c) throws IOException {
+    if (!c.newModules.isEmpty()) {
+      List<String> missing = c.newModules.stream().map(m -> m + ".weight").toList();
+      throw new CheckpointException(checkpoint.name(), missing, List.of(), List.of());
+    }
+    return c.model;
   }
 
   /** The model of a checkpoint without its head, frozen; see {@link #open}. */

@@ -18,7 +18,8 @@ import tacet.transformer.checkpoint.Json;
 /**
  * Finds the tokenizer of a directory. The files from before tokenizer.json hold only a vocabulary;
  * the rest of the pipeline is what the models that used them do, put into the form of a
- * tokenizer.json. A {@code tokenizer_config.json} beside has the last word.
+ * tokenizer.json. A {@code tokenizer_config.json} beside has the last word. Tokens that were added to
+ * the vocabulary later are in its {@code added_tokens_decoder}, or in an {@code added_tokens.json}.
  */
 final class TokenizerFiles {
   private static final int EXTRA_IDS = 100; // T5's <extra_id_99> to <extra_id_0>
@@ -92,6 +93,7 @@ final class TokenizerFiles {
         added.add(special((Integer) vocab.get(token), token, false));
       }
     }
+    added.addAll(addedLater(file, config));
     Map<String, Object> normalizer = new LinkedHashMap<>();
     normalizer.put("type", "BertNormalizer");
     normalizer.put("clean_text", true);
@@ -152,6 +154,7 @@ final class TokenizerFiles {
         added.add(special(vocab.get(token).asInt(), token, token.equals("<mask>")));
       }
     }
+    added.addAll(addedLater(file, config));
     Map<String, Object> bytes = new LinkedHashMap<>();
     bytes.put("type", "ByteLevel");
     bytes.put("add_prefix_space", prefixSpace);
@@ -233,6 +236,7 @@ final class TokenizerFiles {
       added.add(special(vocab.size(), "<extra_id_" + i + ">", false));
       vocab.add(List.of("<extra_id_" + i + ">", 0.0));
     }
+    added.addAll(addedLater(path, config));
     Map<String, Object> metaspace = Map.of("type", "Metaspace", "replacement", "▁");
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("added_tokens", added);
@@ -274,6 +278,35 @@ final class TokenizerFiles {
   }
 
   // ---------------------------------------------------------------- parts
+
+  /** Tokens that the vocabulary may lack; those it has are there already, and stay as they are. */
+  private static List<Object> addedLater(Path file, Json config) throws IOException {
+    List<Object> added = new ArrayList<>();
+    if (config != null && config.has("added_tokens_decoder")) {
+      for (Map.Entry<String, Json> e : config.get("added_tokens_decoder").members().entrySet()) {
+        Map<String, Object> token = new LinkedHashMap<>(e.getValue().members());
+        try {
+          token.put("id", Integer.parseInt(e.getKey()));
+        } catch (NumberFormatException n) {
+          throw e.getValue().error("\"" + e.getKey() + "\" is not the id of a token");
+        }
+        added.add(token);
+      }
+      return added;
+    }
+    Json beside = beside(file, "added_tokens.json");
+    if (beside != null) {
+      for (Map.Entry<String, Json> e : beside.members().entrySet()) {
+        Map<String, Object> token = new LinkedHashMap<>();
+        token.put("id", e.getValue().asInt());
+        token.put("content", e.getKey());
+        token.put("normalized", true);
+        token.put("special", false);
+        added.add(token);
+      }
+    }
+    return added;
+  }
 
   private static Map<String, Object> special(int id, String content, boolean leftStrip) {
     Map<String, Object> token = new LinkedHashMap<>();

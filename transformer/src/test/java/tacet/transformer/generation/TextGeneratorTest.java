@@ -44,30 +44,32 @@ class TextGeneratorTest {
     ENGINE.close();
   }
 
+  private static String config(String kind) {
+    return switch (kind) {
+      case "t5" ->
+          """
+          {"model_type": "t5", "vocab_size": 50, "d_model": 16, "d_kv": 5, "d_ff": 80,
+           "num_layers": 2, "num_heads": 3, "feed_forward_proj": "gated-relu",
+           "initializer_factor": 1.5}
+          """;
+      case "gpt2" ->
+          """
+          {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": 50,
+           "n_positions": 32, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_inner": 80,
+           "activation_function": "relu"}
+          """;
+      default ->
+          """
+          {"model_type": "opt", "architectures": ["OPTForCausalLM"], "vocab_size": 50,
+           "max_position_embeddings": 32, "hidden_size": 16, "num_hidden_layers": 2,
+           "num_attention_heads": 2, "ffn_dim": 80}
+          """;
+    };
+  }
+
   /** A tiny random model: every tensor that it asks for, drawn with a standard deviation. */
   private static GenerativeModel model(String kind) throws IOException {
-    String config =
-        switch (kind) {
-          case "t5" ->
-              """
-              {"model_type": "t5", "vocab_size": 50, "d_model": 16, "d_kv": 5, "d_ff": 80,
-               "num_layers": 2, "num_heads": 3, "feed_forward_proj": "gated-relu",
-               "initializer_factor": 1.5}
-              """;
-          case "gpt2" ->
-              """
-              {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": 50,
-               "n_positions": 32, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_inner": 80,
-               "activation_function": "relu"}
-              """;
-          default ->
-              """
-              {"model_type": "opt", "architectures": ["OPTForCausalLM"], "vocab_size": 50,
-               "max_position_embeddings": 32, "hidden_size": 16, "num_hidden_layers": 2,
-               "num_attention_heads": 2, "ffn_dim": 80}
-              """;
-        };
-    Json json = Json.parse(config, "config");
+    Json json = Json.parse(config(kind), "config");
     if (kind.equals("t5")) {
       Map<String, Tensor> weights = T5.initialWeights(T5.Config.of(json), 7);
       return T5.open(Checkpoint.of("t5", json, weights));
@@ -114,6 +116,41 @@ class TextGeneratorTest {
           weights.put(name + ".bias", random.normal(Shape.of(out), 0.3));
         });
     return weights;
+  }
+
+  /**
+   * The table of tokens is the head, unless the file has another one: it counts then, although the
+   * configuration says that they are tied.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"gpt2", "opt"})
+  void aHeadInTheFileCounts(String kind) throws IOException {
+    TextModel tied = (TextModel) model(kind);
+    Json json = Json.parse(config(kind), "config");
+    Map<String, Tensor> weights = decoderWeights(kind);
+    Tensor table = weights.values().iterator().next();
+    weights.put("lm_head.weight", table.copy());
+    TextModel repeated = TextModels.languageModel(Checkpoint.of(kind, json, weights));
+    assertThat(Surgery.parameters(repeated).keySet())
+        .isEqualTo(Surgery.parameters(tied).keySet())
+        .doesNotContain("lm_head.weight");
+    Tensor other = table.copy();
+    for (int i = 0; i < other.size(); i++) {
+      other.data()[i] *= -2;
+    }
+    weights.put("lm_head.weight", other);
+    TextModel own = TextModels.languageModel(Checkpoint.of(kind, json, weights));
+    float[] expected = logits(tied);
+    for (int i = 0; i < expected.length; i++) {
+      expected[i] *= -2;
+    }
+    assertThat(logits(own)).isEqualTo(expected);
+  }
+
+  private static float[] logits(TextModel model) {
+    try (Pass pass = Pass.inference(ENGINE)) {
+      return model.forward(pass, batch(new int[] {3, 1, 4, 1, 5})).logits().value().toArray();
+    }
   }
 
   /** Three prompts, of which two are short. */

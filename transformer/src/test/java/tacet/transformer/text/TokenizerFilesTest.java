@@ -51,6 +51,42 @@ class TokenizerFilesTest {
     assertThat(t.sepId()).isEqualTo(3);
   }
 
+  /** The ids are those of transformers 5.18's BertTokenizer for the same files. */
+  @Test
+  void tokensAddedLaterAreFound() throws IOException {
+    write(
+        "vocab.txt",
+        "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nworld\n<\n>\nent\n##ity\nentity\n");
+    write("added_tokens.json", "{\"<entity>\": 12, \"<Two>\": 13}");
+    Tokenizer t = Tokenizer.open(dir);
+    assertThat(t.encode("hello <entity> world").ids()).containsExactly(2, 5, 12, 6, 3);
+    assertThat(t.encode("<entity><entity>").ids()).containsExactly(2, 12, 12, 3);
+    assertThat(t.encode("hello <TWO>world").ids()).containsExactly(2, 5, 13, 6, 3);
+    assertThat(t.vocabularySize()).isEqualTo(14);
+
+    write(
+        "tokenizer_config.json",
+        "{\"added_tokens_decoder\": {\"4\": {\"content\": \"[MASK]\", \"special\": true},"
+            + " \"12\": {\"content\": \"<Own>\", \"normalized\": false, \"special\": true}}}");
+    t = Tokenizer.open(dir);
+    assertThat(t.encode("hello <Own>world").ids()).containsExactly(2, 5, 12, 6, 3);
+    assertThat(t.encode("<own>").ids()).containsExactly(2, 7, 1, 8, 3);
+    assertThat(t.decode(new int[] {5, 12, 6}, true)).isEqualTo("hello world");
+
+    write("tokenizer_config.json", "{\"added_tokens_decoder\": {\"5\": {\"content\": \"<Own>\"}}}");
+    assertThatExceptionOfType(FormatException.class)
+        .isThrownBy(() -> Tokenizer.open(dir))
+        .withMessageContaining("\"<Own>\" has the id 5 of \"hello\"");
+  }
+
+  /** Byte-level vocabularies and SentencePiece's have them in the same places. */
+  @Test
+  void tokensAddedToMergesAreFound() throws IOException {
+    writeBpe(ROBERTA);
+    write("added_tokens.json", "{\"<new>\": 10}");
+    assertThat(Tokenizer.open(dir).encode("hi<new>hi").ids()).containsExactly(0, 8, 10, 8, 2);
+  }
+
   @Test
   void vocabTxtNeedsItsSpecialTokens() throws IOException {
     write("vocab.txt", "[UNK]\nhi\n");
