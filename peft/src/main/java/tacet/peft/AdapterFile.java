@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.UnaryOperator;
 import tacet.autograd.Parameter;
 import tacet.tensor.Tensor;
 import tacet.transformer.Part;
@@ -166,7 +167,7 @@ public final class AdapterFile {
     }
 
     /** The same under other names. */
-    Contents renamed(java.util.function.UnaryOperator<String> names) {
+    Contents renamed(UnaryOperator<String> names) {
       Map<String, Tensor> other = new LinkedHashMap<>();
       tensors.forEach((name, t) -> other.put(names.apply(name), t));
       unused.clear(); // the new view keeps account
@@ -193,8 +194,7 @@ public final class AdapterFile {
      *
      * @param saved modules that the file must have whole, if the model has them
      */
-    <P extends Part> P modules(
-        P model, List<String> saved, java.util.function.UnaryOperator<String> nameOf) {
+    <P extends Part> P modules(P model, List<String> saved, UnaryOperator<String> nameOf) {
       return Surgery.replaceParameters(
           model,
           (path, p) -> {

@@ -66,7 +66,7 @@ public record HalfMatrix(WeightFormat format, int k, int n, int[] codes) impleme
     kernels.rowHalf(format, j1 - j0, k, x, xo, codes, j0 * panelSize(k), init, io, y, yo);
   }
 
-  /** Measured with weights from memory on Zen 5: .15, where floats break even at .55. */
+  /** Measured with weights from memory on Zen 5: .11 to .17, where floats break even at .55. */
   @Override
   public double rowShare() {
     return 0.25;

@@ -547,7 +547,10 @@ public interface Kernels {
   void densityBackward(
       Surrogate s, float parameter, float factor, float[] x, int xo, int n, float[] dX, int dxo);
 
-  /** How many values of a row have a magnitude above the threshold; with 0, how many are not zero. */
+  /**
+   * How many values of a row have a magnitude above the threshold; with 0, how many are not zero. NaN
+   * is not counted.
+   */
   int countAbove(float[] x, int xo, int n, float threshold);
 
   // ------------------------------------------------------------------ elementwise
